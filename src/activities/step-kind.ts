@@ -1,0 +1,104 @@
+import type { z } from "zod";
+import type { Objects } from "../crm/objects.ts";
+import type { Issue } from "../errors.ts";
+import type { Json, JsonObject } from "../json.ts";
+import type { QueueName, RetryPolicy } from "../definition/plan.ts";
+import type { Place } from "../definition/expressions.ts";
+import type { Seal, Sealed } from "../runs/seal.ts";
+import type { Sql, SqlPool } from "../sql.ts";
+import type { Workspace } from "../workspace.ts";
+
+/** What a step may know of the run it is in. */
+export interface StepContext {
+  readonly sql: SqlPool;
+  readonly workspace: Workspace;
+  readonly objects: Objects;
+  readonly run: { readonly id: string; readonly workflowId: string; readonly workflowKey: string; readonly depth: number };
+  /** The step's address in the run; with the run's id, the name of its result. */
+  readonly path: string;
+  /** Aborts when the step's time is up, the run is cancelled or the worker stops. */
+  readonly signal: AbortSignal;
+}
+
+/** What a step gives: `output` is what expressions read, `outcome` one word for people. */
+export interface StepOutcome {
+  readonly output: Json;
+  readonly outcome: string | null;
+  /** `skipped`: there was nothing to do. Default `done`. */
+  readonly status?: "done" | "skipped";
+}
+
+interface StepKindBase<Input> {
+  /** Kebab-case, as definitions name it. */
+  readonly kind: string;
+  /** Rises when the meaning of `input` changes; the plan freezes it. */
+  readonly version: number;
+  readonly title: string;
+  /** What it does, in a sentence or two, for the docs and the API. */
+  readonly description: string;
+  readonly queue: QueueName;
+  readonly timeoutMs: number;
+  /** Policy where the step names none. */
+  readonly retry: RetryPolicy;
+  /**
+   * Shape of the resolved input. Also checks the definition: there an expression may stand in the
+   * place of any value that is not a `fixed` key.
+   */
+  readonly input: z.ZodType<Input>;
+  readonly output: z.ZodType;
+  /** Keys of the input that must be written out, since activation looks them up: `object`, `strategy`. */
+  readonly fixed: readonly string[];
+  /** How expressions under a key are escaped; keys not named are `data`. */
+  readonly places?: Readonly<Record<string, Place>>;
+  /** Keys under which `| optional` is refused, since dropping would widen what is asked. */
+  readonly strict?: readonly string[];
+  /** An input and what it gives, for docs and tests. */
+  readonly sample: { readonly input: JsonObject; readonly output: Json };
+  /** What activation refuses beyond the shape: unknown objects, fields, options. `at` is the input's place. */
+  readonly check?: (input: JsonObject, context: CheckContext) => Issue[];
+}
+
+export interface CheckContext {
+  readonly objects: Objects;
+  readonly at: string;
+}
+
+/** Asks and changes nothing: its result may be sealed together with a later step's. */
+export interface ReadKind<Input> extends StepKindBase<Input> {
+  readonly effect: "read";
+  run(context: StepContext, input: Input): Promise<StepOutcome>;
+}
+
+/** Changes records. Seals its own result in the statement or transaction that makes the change. */
+export interface RecordKind<Input> extends StepKindBase<Input> {
+  readonly effect: "record";
+  run(context: StepContext, input: Input, seal: Seal): Promise<Sealed>;
+}
+
+/**
+ * Acts on the world outside; never in the quick lane. `prepare` gives what will be sent, which is
+ * stored before the first attempt; `perform` sends exactly that, at every attempt (DURABILITY.md §4).
+ */
+export interface OutsideKind<Input, Request extends Json> extends StepKindBase<Input> {
+  readonly effect: "outside";
+  /** Undefined: there is nothing to send; the outcome is the step's. */
+  prepare(context: StepContext, input: Input, key: string): Promise<{ request: Request } | StepOutcome>;
+  perform(context: OutsideContext, request: Request): Promise<StepOutcome>;
+}
+
+export interface OutsideContext extends StepContext {
+  /** Hash of run and step: the Idempotency-Key, and the local part of a Message-ID. */
+  readonly key: string;
+  /** An earlier attempt may have reached the target and was not answered. */
+  readonly unsure: boolean;
+  /** What earlier attempts got through; `save` commits it. */
+  readonly progress: JsonObject;
+  save(progress: JsonObject): Promise<void>;
+}
+
+// eslint-disable-next-line typescript/no-explicit-any -- a registry holds kinds of every input; each parses its own.
+export type StepKind = ReadKind<any> | RecordKind<any> | OutsideKind<any, any>;
+
+export type StepKinds = Readonly<Record<string, StepKind>>;
+
+export type { Sql };

@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import pg from "pg";
+
+/** Anything that runs a statement: a pool, or one client inside a transaction. */
+export type Sql = Pick<pg.ClientBase, "query">;
+
+/** A pool that can also lend a client for a transaction. */
+export type SqlPool = pg.Pool;
+
+// Counts and sequence numbers are far below 2^53: read them as numbers.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** Connection pool to `url` (a postgres:// URL), of at most `max` connections. */
+export function createPool({ url, max, name }: { url: string; max: number; name: string }): SqlPool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: name,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+  });
+  // An idle connection that breaks (Postgres restarted) is replaced at the next use.
+  pool.on("error", () => {});
+  return pool;
+}
+
+/**
+ * Runs `work` in one transaction. Rolls back and rethrows on any error. A session that stops in the
+ * middle (a worker under SIGSTOP) is rolled back by Postgres after two seconds (DURABILITY.md §2).
+ */
+export async function inTransaction<T>(pool: SqlPool, work: (sql: Sql) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query("begin; set local idle_in_transaction_session_timeout = 2000");
+    const result = await work(client);
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    await client.query("rollback").catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+/**
+ * A statement that grows by common table expressions, so that an effect, its record events and the
+ * ledger's row commit as one (DURABILITY.md §1). The text depends on the shape only, never on the
+ * values, which makes it a named prepared statement.
+ */
+export interface Statement {
+  /** Adds a parameter; gives its placeholder with a cast: `$3::uuid`. Objects are sent as JSON text. */
+  param(value: unknown, type: string): string;
+  /** Adds `name as (body)`. Names are unique within a statement. */
+  with(name: string, body: string): void;
+  /** The finished query, ready for `sql.query`; `select` is the final select. */
+  query(select: string): { name: string; text: string; values: unknown[] };
+}
+
+export function createStatement(): Statement {
+  const values: unknown[] = [];
+  const parts: string[] = [];
+  return {
+    param(value, type) {
+      const isJson = type === "jsonb" || type === "json";
+      values.push(isJson && value !== null && value !== undefined ? JSON.stringify(value) : (value ?? null));
+      return `$${values.length}::${type}`;
+    },
+    with(name, body) {
+      parts.push(`${name} as (${body})`);
+    },
+    query(select) {
+      const text = parts.length > 0 ? `with ${parts.join(",\n")}\n${select}` : select;
+      return { name: statementName(text), text, values };
+    },
+  };
+}
+
+const names = new Map<string, string>();
+
+/** A stable name for a prepared statement, so that one text is parsed once a connection. */
+export function statementName(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = `t_${createHash("sha1").update(text).digest("hex").slice(0, 24)}`;
+    if (names.size < 5_000) names.set(text, name);
+  }
+  return name;
+}
+
+/** A quoted identifier: the only way a name from metadata enters a statement. */
+export function identifier(name: string): string {
+  return pg.escapeIdentifier(name);
+}
+
+/** A quoted text literal, for names known from metadata (never for values: those are parameters). */
+export function literal(text: string): string {
+  return pg.escapeLiteral(text);
+}
+
+/** What Postgres said, where an error is its answer: the five-character code and, if any, the table. */
+export function sqlState(error: unknown): { code: string; table?: string; constraint?: string; schema?: string } | undefined {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return undefined;
+  return {
+    code: error.code,
+    ...(error.table === undefined ? {} : { table: error.table }),
+    ...(error.constraint === undefined ? {} : { constraint: error.constraint }),
+    ...(error.schema === undefined ? {} : { schema: error.schema }),
+  };
+}
+
+/** Whether the error says that Postgres could not be reached or is going down, not that it refused. */
+export function isUnavailable(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === "string" && (/^(08|57P0|53)/.test(code) || networkCodes.has(code))) return true;
+  const message = error instanceof Error ? error.message : "";
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|server closed the connection/.test(message);
+}
+
+const networkCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "ENOENT", "EHOSTUNREACH", "25P03"]);
