@@ -5,7 +5,7 @@ create schema tandem;
 -- a Temporal namespace.
 create table tandem.installation (
   id text primary key check (id ~ '^[a-z0-9]{8}$'),
-  only boolean not null default true unique check (only),
+  singleton boolean not null default true unique check (singleton),
   created_at timestamptz not null default now()
 );
 

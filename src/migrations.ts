@@ -70,7 +70,9 @@ async function refuseNewer(sql: Sql): Promise<void> {
 }
 
 async function runFiles(databaseUrl: string): Promise<void> {
-  const knex = knexFactory({ client: "pg", connection: databaseUrl, pool: { min: 0, max: 2 } });
+  // knex would print the whole file beside the error that it throws as well.
+  const log = { error() {}, warn() {}, debug() {}, deprecate() {} };
+  const knex = knexFactory({ client: "pg", connection: databaseUrl, pool: { min: 0, max: 2 }, log });
   try {
     const options: Knex.MigratorConfig = { migrationSource: sqlFiles, schemaName: "public" };
     // We hold the advisory lock: whatever row knex finds locked was left by a killed migrator.
@@ -89,7 +91,13 @@ const sqlFiles: Knex.MigrationSource<string> = {
     const text = await readFile(join(directory, file), "utf8");
     return {
       up: async (knex) => {
-        await knex.raw(text.replaceAll("?", "\\?"));
+        try {
+          await knex.raw(text.replaceAll("?", "\\?"));
+        } catch (cause) {
+          // The driver's message repeats the whole file; what Postgres said stands at its end.
+          const said = cause instanceof Error ? cause.message.slice(-300) : String(cause);
+          throw new Error(`Migration ${file} failed, and nothing of it was kept: ${said}`, { cause });
+        }
       },
       down: () => Promise.reject(new Error("Migrations go forward only.")),
     };
