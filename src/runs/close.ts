@@ -1,0 +1,52 @@
+import type { JsonObject } from "../json.ts";
+import type { Sql } from "../sql.ts";
+import { openStatuses } from "./ledger.ts";
+
+/**
+ * Closes a run as cancelled. `fence` is the one its Temporal workflow was started under: a workflow
+ * that was superseded closes nothing, unless the cancel was asked for here. True: the run is closed now.
+ */
+export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string; fence: number }): Promise<boolean> {
+  const { rows } = await sql.query<{ open: boolean }>({
+    name: "close_cancelled",
+    text: `with closed as (
+        update tandem.runs set status = 'cancelled', ended_at = clock_timestamp(), fence = fence + 1, due_at = null,
+          lease_owner = null, lease_until = null, stuck = false
+        where id = $1::uuid and status in ('queued', 'starting', 'running', 'waiting') and (fence = $2::integer or cancel_requested_at is not null)
+        returning 1
+      ) select not exists (select 1 from closed) and exists (
+          select 1 from tandem.runs where id = $1::uuid and status in ${openStatuses} and fence = $2::integer) as open`,
+    values: [runId, fence],
+  });
+  return rows[0]?.open !== true;
+}
+
+/** Closes an open run with what Temporal says became of it. */
+export async function closeAs(
+  sql: Sql,
+  { runId, fence, status, error }: { runId: string; fence: number; status: "failed" | "cancelled"; error: JsonObject | null },
+): Promise<void> {
+  await sql.query({
+    name: "close_as",
+    text: `update tandem.runs set status = $3::text, error = $4::jsonb, ended_at = clock_timestamp(), fence = fence + 1,
+        due_at = null, lease_owner = null, lease_until = null, stuck = false
+      where id = $1::uuid and fence = $2::integer and status in ${openStatuses}`,
+    values: [runId, fence, status, error === null ? null : JSON.stringify(error)],
+  });
+}
+
+/**
+ * Lets the next run of the closed run's concurrency key be judged. A statement after the close, so that
+ * it sees all that was enqueued meanwhile; if it is lost, the reconciler's sweep does it.
+ */
+export async function releaseKey(sql: Sql, runId: string): Promise<void> {
+  await sql.query({
+    name: "release_key",
+    text: `update tandem.runs set ready = null where id = (
+        select n.id from tandem.runs c join tandem.runs n
+          on n.workspace_id = c.workspace_id and n.concurrency_key = c.concurrency_key
+        where c.id = $1::uuid and c.concurrency_key is not null and n.status = 'queued' and n.ready is distinct from true
+        order by n.id limit 1)`,
+    values: [runId],
+  });
+}

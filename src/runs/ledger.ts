@@ -1,0 +1,153 @@
+import { FencedError } from "../errors.ts";
+import type { Verdict } from "../definition/plan.ts";
+import type { Json, JsonObject } from "../json.ts";
+import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
+import type { Seal, Sealed } from "./seal.ts";
+
+export type Lane = "quick" | "ordinary";
+
+/** The run an attempt works for, under the fence it started with. */
+export interface RunKey {
+  readonly runId: string;
+  readonly fence: number;
+}
+
+export interface StepFailure {
+  readonly code: string;
+  readonly message: string;
+  readonly [detail: string]: Json;
+}
+
+/** One row of the ledger: how a step came out. Written once, never changed. */
+export interface StepRow {
+  readonly path: string;
+  readonly kind: string;
+  readonly status: "done" | "failed" | "skipped";
+  readonly outcome: string | null;
+  readonly verdict: Verdict;
+  readonly input: Json | null;
+  readonly output: Json | null;
+  readonly error: StepFailure | null;
+  /** Tries at the target, this one included. */
+  readonly attempts: number;
+  /** Number of this try's own row in step_attempts; null in the quick lane, which writes none. */
+  readonly attempt: number | null;
+  readonly lane: Lane;
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+}
+
+/** How a run ends, as the ledger keeps it. */
+export interface RunEnd {
+  readonly status: "completed" | "failed";
+  readonly output: Json | null;
+  readonly error: JsonObject | null;
+}
+
+/** Statuses in which a run may still change records. */
+export const openStatuses = "('starting', 'running', 'waiting')";
+
+const columns = "run_id, path, kind, status, outcome, verdict, input, output, error, attempts, lane, started_at, ended_at";
+const rowShape = `path text, kind text, status text, outcome text, verdict jsonb, input jsonb, output jsonb,
+  error jsonb, attempts integer, lane text, "startedAt" timestamptz, "endedAt" timestamptz`;
+const rowColumns = `q.path, q.kind, q.status, q.outcome, q.verdict, q.input, q.output, q.error, q.attempts, q.lane, q."startedAt", q."endedAt"`;
+
+/** A statement whose CTE `gate` has a row only while the run is open under this fence. */
+export function beginGated(key: RunKey, options: { locked?: boolean } = {}): Statement {
+  const statement = createStatement();
+  const lock = options.locked === true ? " for share" : "";
+  statement.with(
+    "gate",
+    `select r.id as run_id from tandem.runs r
+     where r.id = ${statement.param(key.runId, "uuid")} and r.fence = ${statement.param(key.fence, "integer")}
+       and r.status in ${openStatuses}${lock}`,
+  );
+  return statement;
+}
+
+/**
+ * The seal of a step that changes records: its result, and the results of the steps before it that
+ * changed nothing and are not sealed yet (`riders`), commit with the change (DURABILITY.md §5).
+ */
+export function createSeal(
+  key: RunKey,
+  row: Omit<StepRow, "status" | "outcome" | "verdict" | "output" | "endedAt">,
+  riders: readonly StepRow[] = [],
+): Seal {
+  return {
+    begin: (options) => beginGated(key, options),
+    async commit(sql, statement, { from, output, outcome }) {
+      const p = statement.param;
+      const own = `select g.run_id, ${p(row.path, "text")}, ${p(row.kind, "text")}, 'done', (${outcome})::text, '{"kind":"done"}'::jsonb,
+          ${p(row.input, "jsonb")}, (${output})::jsonb, null::jsonb, ${p(row.attempts, "integer")}, ${p(row.lane, "text")},
+          ${p(row.startedAt, "timestamptz")}, clock_timestamp()
+        from gate g, ${from}`;
+      const ridden =
+        riders.length === 0
+          ? ""
+          : `select g.run_id, ${rowColumns} from gate g, jsonb_to_recordset(${p(riders, "jsonb")}) as q(${rowShape})
+             where exists (select 1 from ${from}) union all `;
+      statement.with("sealed", `insert into tandem.step_results (${columns}) ${ridden}${own} returning path, output, outcome`);
+      endAttempt(statement, row);
+      const query = statement.query(
+        `select exists (select 1 from gate) as open, s.output, s.outcome
+         from (values (1)) one left join sealed s on s.path = ${p(row.path, "text")}`,
+      );
+      const { rows } = await sql.query<{ open: boolean; output: Json; outcome: string | null }>(query);
+      const result = rows[0];
+      if (result === undefined || !result.open) throw new FencedError(fencedSentence);
+      return result.output === null && result.outcome === null ? undefined : { output: result.output, outcome: result.outcome };
+    },
+  };
+}
+
+/**
+ * Seals finished steps in one statement and, with `end`, closes the run in the same. Throws FencedError
+ * when the run is not open under this fence; a unique violation when another attempt sealed first.
+ */
+export async function sealRows(sql: Sql, key: RunKey, rows: readonly StepRow[], end?: RunEnd): Promise<void> {
+  if (rows.length === 0 && end === undefined) return;
+  const statement = beginGated(key);
+  if (rows.length > 0) {
+    statement.with(
+      "sealed",
+      `insert into tandem.step_results (${columns}) select g.run_id, ${rowColumns}
+       from gate g, jsonb_to_recordset(${statement.param(rows, "jsonb")}) as q(${rowShape})`,
+    );
+    for (const row of rows) endAttempt(statement, row);
+  }
+  if (end !== undefined) addClose(statement, end);
+  const { rows: found } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
+  if (found[0]?.open !== true) throw new FencedError(fencedSentence);
+}
+
+function addClose(statement: Statement, end: RunEnd): void {
+  const p = statement.param;
+  statement.with(
+    "closed",
+    `update tandem.runs r set status = ${p(end.status, "text")}, output = ${p(end.output, "jsonb")}, error = ${p(end.error, "jsonb")},
+       ended_at = clock_timestamp(), fence = r.fence + 1, due_at = null, lease_owner = null, lease_until = null, stuck = false
+     from gate g where r.id = g.run_id`,
+  );
+}
+
+/** Marks the try's own row as ended by its target. */
+function endAttempt(statement: Statement, row: Pick<StepRow, "path" | "attempt" | "error">): void {
+  if (row.attempt === null) return;
+  const p = statement.param;
+  statement.with(
+    "attempt",
+    `update tandem.step_attempts a set ended_at = clock_timestamp(), counts = true, error = ${p(row.error, "jsonb")}
+     from gate g where a.run_id = g.run_id and a.path = ${p(row.path, "text")} and a.number = ${p(row.attempt, "integer")}`,
+  );
+}
+
+/** Whether the error says that another attempt has sealed the step: read its result and go on from it. */
+export function isLedgerConflict(error: unknown): boolean {
+  const state = sqlState(error);
+  return state?.code === "23505" && state.schema === "tandem" && state.table?.startsWith("step_results") === true;
+}
+
+const fencedSentence = "The run is closed, cancelled or was started anew: this attempt may change nothing any more.";
+
+export type { Seal, Sealed };
