@@ -1,0 +1,25 @@
+import { createServer } from "node:net";
+
+/** Below the range from which systems take ports for outgoing connections: those come and go. */
+const range = { from: 15_000, to: 31_000 };
+
+/** A port on 127.0.0.1 that nobody listens on, other than those in `taken`. */
+export async function chooseFreePort(taken: readonly number[] = []): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = range.from + Math.floor(Math.random() * (range.to - range.from));
+    if (!taken.includes(port) && (await isFree(port, "127.0.0.1"))) return port;
+  }
+  throw new Error("There is no free port on 127.0.0.1 between 15000 and 31000.");
+}
+
+/** Whether a server could listen on `host:port` now. Throws when `host` is no address of this machine. */
+export async function isFree(port: number, host: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EADDRINUSE") resolve(false);
+      else reject(error);
+    });
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}

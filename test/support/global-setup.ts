@@ -1,0 +1,71 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { TestProject } from "vitest/node";
+import { migrate } from "../../src/migrations.ts";
+import { chooseFreePort } from "../../src/supervisor/ports.ts";
+import { startPostgres, stopPostgres, type Postgres } from "../../src/supervisor/postgres.ts";
+import { getTemporalBinary } from "../../src/supervisor/temporal-binary.ts";
+import { startTemporal, stopTemporal, type TemporalServer } from "../../src/supervisor/temporal.ts";
+import { templateDatabase } from "./template.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** postgres:// address of the server's own database, without a database's name. */
+    readonly postgresUrl: string;
+    readonly temporalAddress: string;
+    /** What kept Temporal from starting; empty when it runs. */
+    readonly temporalFailure: string;
+  }
+}
+
+/** Brings one Postgres and one Temporal for the whole run, in a folder that is deleted after it. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), "tandem-test-"));
+  const temporal = bringTemporal(directory);
+  const postgres = await bringPostgres(directory);
+  const outcome = await temporal;
+  project.provide("postgresUrl", postgres.url.replace(/\/tandem$/, ""));
+  project.provide("temporalAddress", "address" in outcome ? outcome.address : "");
+  project.provide("temporalFailure", "failure" in outcome ? outcome.failure : "");
+  return async () => {
+    if ("address" in outcome) await stopTemporal(outcome);
+    await stopPostgres(postgres);
+    await rm(directory, { recursive: true, force: true });
+  };
+}
+
+async function bringPostgres(directory: string): Promise<Postgres> {
+  const postgres = await startPostgres({
+    directory: join(directory, "postgres"),
+    port: await chooseFreePort(),
+    // Nothing here outlives the run: no test needs a power failure survived, only kills.
+    settings: { fsync: "off", max_connections: 400 },
+  });
+  const database = new URL(`/${templateDatabase}`, postgres.url).href;
+  const client = new pg.Client({ connectionString: postgres.url });
+  await client.connect();
+  await client.query(`create database ${templateDatabase}`);
+  await client.end();
+  await migrate(database);
+  return postgres;
+}
+
+/** A failure is told to the tests that need Temporal; the others do not. */
+async function bringTemporal(directory: string): Promise<TemporalServer | { failure: string }> {
+  const say = (sentence: string) => process.stderr.write(`${sentence}\n`);
+  try {
+    const port = await chooseFreePort();
+    return await startTemporal({
+      binary: await getTemporalBinary({ environment: process.env, say }),
+      directory: join(directory, "temporal"),
+      port,
+      uiPort: await chooseFreePort([port]),
+      namespace: "default",
+      say,
+    });
+  } catch (error) {
+    return { failure: String(error) };
+  }
+}
