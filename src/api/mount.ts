@@ -1,0 +1,80 @@
+import { Router, type Request, type Response } from "express";
+import { parseDocument } from "yaml";
+import { ProblemError } from "../errors.ts";
+import type { Json } from "../json.ts";
+import { getCaller } from "./auth.ts";
+import { checkJson } from "./body/check-json.ts";
+import { malformed } from "./body/malformed.ts";
+import { decodeText, isJsonType, mediaType } from "./body/parse-body.ts";
+import { parseForm } from "./body/parse-form.ts";
+import { parseJson } from "./body/parse-json.ts";
+import { readBody } from "./body/read-body.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+const maxBodyBytes = 1024 * 1024;
+
+/** The endpoints as routes. A path that exists answers other methods with 405 and what it allows. */
+export function mountEndpoints(endpoints: readonly Endpoint[]): Router {
+  const router = Router();
+  const methods = new Map<string, string[]>();
+  for (const endpoint of endpoints) {
+    const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    router[endpoint.method](path, (request, response) => serve(endpoint, request, response));
+    methods.set(path, [...(methods.get(path) ?? []), endpoint.method.toUpperCase()]);
+  }
+  for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
+  return router;
+}
+
+/** Refuses every method but these. GET brings HEAD. */
+export function refuseMethod(methods: readonly string[]): (request: Request) => never {
+  const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+  return (request) => {
+    throw new ProblemError(405, "method-not-allowed", `${request.method} is not possible here. Use ${allow}.`, { headers: { allow } });
+  };
+}
+
+async function serve(endpoint: Endpoint, request: Request, response: Response): Promise<void> {
+  const answer = await endpoint.answer({
+    ...getCaller(response),
+    params: request.params,
+    query: parseForm(searchOf(request.url)),
+    body: endpoint.body === undefined ? undefined : await readDocument(request, endpoint.yaml === true),
+    header: (name) => request.get(name),
+  });
+  response.status(answer.status ?? 200).set({ "cache-control": "no-store", ...answer.headers });
+  response.json(answer.body);
+}
+
+/** The query of a URL, as it was sent. */
+export function searchOf(url: string): string {
+  const mark = url.indexOf("?");
+  return mark === -1 ? "" : url.slice(mark + 1);
+}
+
+async function readDocument(request: Request, yaml: boolean): Promise<Json> {
+  const type = mediaType(request.headers["content-type"]) ?? "application/json";
+  const isYaml = yaml && yamlTypes.has(type);
+  if (!isYaml && !isJsonType(type)) {
+    const accepted = yaml ? "application/json or application/yaml" : "application/json";
+    throw new ProblemError(415, "unsupported-media-type", `Content-Type "${type}" is not read here. Send ${accepted}.`);
+  }
+  const text = decodeText(await readBody(request, maxBodyBytes));
+  return isYaml ? parseYaml(text) : parseJson(text);
+}
+
+const yamlTypes = new Set(["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"]);
+
+/** YAML as the JSON it stands for. */
+function parseYaml(text: string): Json {
+  try {
+    const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: true, prettyErrors: true });
+    const fault = document.errors[0];
+    if (fault !== undefined) throw malformed(`The body is not valid YAML: ${fault.message}`, fault);
+    // Few aliases: a document of a few lines may otherwise stand for gigabytes.
+    return checkJson(document.toJS({ maxAliasCount: 20 }));
+  } catch (error) {
+    if (error instanceof ProblemError) throw error;
+    throw malformed(`The body is not valid YAML: ${error instanceof Error ? error.message : String(error)}`, error);
+  }
+}

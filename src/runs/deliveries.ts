@@ -1,0 +1,211 @@
+import { createHash } from "node:crypto";
+import type { Issue } from "../errors.ts";
+import type { Json, JsonObject } from "../json.ts";
+import { createStatement, sqlState, statementName, type Sql, type Statement } from "../sql.ts";
+import { addRun, type NewRun } from "./enqueue.ts";
+
+/** One request that arrived at a webhook, as the delivery log keeps it. */
+export interface NewDelivery {
+  readonly id: string;
+  readonly workspaceId: string;
+  readonly workflowId: string;
+  readonly triggerId: string;
+  readonly method: string;
+  /** Lower-case names, without what authenticates the sender. */
+  readonly headers: JsonObject;
+  readonly query: JsonObject;
+  /** The bytes as received; null where they were not read to the end. */
+  readonly body: Buffer | null;
+}
+
+/** Why a delivery started nothing. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly issues: readonly Issue[];
+}
+
+/** What became of an accepted delivery: its own run, or the run that the same key started before. */
+export interface Acceptance {
+  readonly runId: string;
+  readonly deliveryId: string;
+  readonly duplicate: boolean;
+}
+
+const columns =
+  "id, workspace_id, workflow_id, trigger_id, outcome, status, reason, method, headers, query, body, body_bytes, dedupe_key, run_id";
+const window = "interval '7 days'";
+
+/**
+ * Commits a delivery, its run and, where there is one, its dedupe key as one statement. When the key
+ * started a run within the last seven days, the delivery is kept as a duplicate of that run instead.
+ * `dedupeKey` is what the sender's header or body said.
+ */
+export async function acceptDelivery(
+  sql: Sql,
+  { delivery, run, dedupeKey }: { delivery: NewDelivery; run: NewRun; dedupeKey: string | undefined },
+): Promise<Acceptance> {
+  if (dedupeKey === undefined) {
+    await insertAccepted(sql, delivery, run, undefined);
+    return { runId: run.id, deliveryId: delivery.id, duplicate: false };
+  }
+  // The key is a plain insert, so that of many at once one commits and the others roll back whole;
+  // what they lost against is read by a new statement, which sees it. A key that has expired since is
+  // taken away and the insert tried again.
+  for (;;) {
+    try {
+      await insertAccepted(sql, delivery, run, dedupeKey);
+      return { runId: run.id, deliveryId: delivery.id, duplicate: false };
+    } catch (error) {
+      if (sqlState(error)?.constraint !== "webhook_keys_pkey") throw error;
+    }
+    const first = await insertDuplicate(sql, delivery, dedupeKey);
+    if (first !== undefined) return { runId: first, deliveryId: delivery.id, duplicate: true };
+    await dropExpiredKey(sql, delivery, dedupeKey);
+  }
+}
+
+/** Keeps a delivery that was refused. It takes no dedupe key: a corrected one may follow. */
+export async function recordRefusal(
+  sql: Sql,
+  delivery: NewDelivery,
+  refusal: Refusal,
+  bodyBytes: number,
+): Promise<void> {
+  const { status, ...reason } = refusal;
+  const statement = createStatement();
+  addDelivery(statement, delivery, {
+    outcome: "refused",
+    status,
+    reason: { ...reason },
+    bodyBytes,
+    dedupeKey: null,
+    run: "null::uuid",
+  });
+  await execute(sql, statement, "select 1");
+}
+
+async function insertAccepted(
+  sql: Sql,
+  delivery: NewDelivery,
+  newRun: NewRun,
+  dedupeKey: string | undefined,
+): Promise<void> {
+  const statement = createStatement();
+  const p = statement.param;
+  addRun(statement, newRun);
+  addDelivery(statement, delivery, {
+    outcome: "accepted",
+    status: 202,
+    dedupeKey: dedupeKey ?? null,
+    run: p(newRun.id, "uuid"),
+  });
+  if (dedupeKey !== undefined) {
+    statement.with(
+      "key",
+      `insert into tandem.webhook_keys (workflow_id, trigger_id, key_hash, run_id, delivery_id)
+       values (${p(delivery.workflowId, "uuid")}, ${p(delivery.triggerId, "text")}, ${p(hashKey(dedupeKey), "bytea")},
+         ${p(newRun.id, "uuid")}, ${p(delivery.id, "uuid")})`,
+    );
+  }
+  await execute(sql, statement, "select 1");
+}
+
+/** The run that the key started, with the delivery kept beside it; undefined when the key is gone or too old. */
+async function insertDuplicate(sql: Sql, delivery: NewDelivery, dedupeKey: string): Promise<string | undefined> {
+  const statement = createStatement();
+  const p = statement.param;
+  statement.with(
+    "first",
+    `select k.run_id from tandem.webhook_keys k
+     where k.workflow_id = ${p(delivery.workflowId, "uuid")} and k.trigger_id = ${p(delivery.triggerId, "text")}
+       and k.key_hash = ${p(hashKey(dedupeKey), "bytea")} and k.created_at > now() - ${window}`,
+  );
+  addDelivery(statement, delivery, { outcome: "duplicate", status: 202, dedupeKey, run: "f.run_id", from: "first f" });
+  const rows = await execute<{ runId: string }>(sql, statement, `select run_id as "runId" from first`);
+  return rows[0]?.runId;
+}
+
+async function dropExpiredKey(sql: Sql, delivery: NewDelivery, dedupeKey: string): Promise<void> {
+  await sql.query(
+    `delete from tandem.webhook_keys k where k.workflow_id = $1::uuid and k.trigger_id = $2::text and k.key_hash = $3::bytea
+       and k.created_at <= now() - ${window}`,
+    [delivery.workflowId, delivery.triggerId, hashKey(dedupeKey)],
+  );
+}
+
+interface Fate {
+  readonly outcome: "accepted" | "duplicate" | "refused";
+  readonly status: number;
+  readonly reason?: { readonly [key: string]: unknown };
+  readonly dedupeKey: string | null;
+  /** SQL of the run's id. */
+  readonly run: string;
+  /** CTE that must have a row. */
+  readonly from?: string;
+  /** Where the body was not kept whole. */
+  readonly bodyBytes?: number;
+}
+
+function addDelivery(statement: Statement, delivery: NewDelivery, fate: Fate): void {
+  const p = statement.param;
+  statement.with(
+    "delivery",
+    `insert into tandem.deliveries (${columns})
+     select ${p(delivery.id, "uuid")}, ${p(delivery.workspaceId, "uuid")}, ${p(delivery.workflowId, "uuid")},
+       ${p(delivery.triggerId, "text")}, ${p(fate.outcome, "text")}, ${p(fate.status, "integer")}, ${p(fate.reason ?? null, "jsonb")},
+       ${p(delivery.method, "text")}, ${p(delivery.headers, "jsonb")}, ${p(delivery.query, "jsonb")}, ${p(delivery.body, "bytea")},
+       ${p(fate.bodyBytes ?? delivery.body?.length ?? 0, "integer")}, ${p(fate.dedupeKey, "text")}, ${fate.run}
+     ${fate.from === undefined ? "" : `from ${fate.from}`}`,
+  );
+}
+
+async function execute<Row extends object>(sql: Sql, statement: Statement, select: string): Promise<Row[]> {
+  const { rows } = await sql.query<Row>(statement.query(select));
+  return rows;
+}
+
+function hashKey(dedupeKey: string): Buffer {
+  return createHash("sha256").update(dedupeKey).digest();
+}
+
+/** A delivery as the log shows it. */
+export interface Delivery {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly triggerId: string;
+  readonly receivedAt: string;
+  readonly outcome: "accepted" | "duplicate" | "refused";
+  readonly status: number;
+  readonly reason: Json;
+  readonly method: string;
+  readonly bodyBytes: number;
+  readonly dedupeKey: string | null;
+  readonly runId: string | null;
+}
+
+export interface DeliveryQuery {
+  readonly workspaceId: string;
+  readonly workflowId?: string | undefined;
+  readonly outcome?: Delivery["outcome"] | undefined;
+  /** Only deliveries older than this one. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+const listColumns = `d.id, d.workflow_id as "workflowId", d.trigger_id as "triggerId", d.received_at as "receivedAt", d.outcome, d.status,
+  d.reason, d.method, d.body_bytes as "bodyBytes", d.dedupe_key as "dedupeKey", d.run_id as "runId"`;
+
+/** Deliveries of a workspace, newest first, without headers and bodies. */
+export async function listDeliveries(sql: Sql, query: DeliveryQuery): Promise<Delivery[]> {
+  const text = `select ${listColumns} from tandem.deliveries d
+    where d.workspace_id = $1::uuid and ($2::uuid is null or d.workflow_id = $2) and ($3::text is null or d.outcome = $3)
+      and ($4::uuid is null or d.id < $4) order by d.id desc limit $5::integer`;
+  const { rows } = await sql.query<Omit<Delivery, "receivedAt"> & { receivedAt: Date }>({
+    name: statementName(text),
+    text,
+    values: [query.workspaceId, query.workflowId ?? null, query.outcome ?? null, query.before ?? null, query.limit],
+  });
+  return rows.map((row) => ({ ...row, receivedAt: row.receivedAt.toISOString() }));
+}

@@ -1,0 +1,221 @@
+import type { Plan } from "../definition/plan.ts";
+import { planNodes } from "../definition/plan.ts";
+import { isJsonObject, type Json } from "../json.ts";
+import { statementName, type Sql } from "../sql.ts";
+
+export const runStatuses = [
+  "queued",
+  "starting",
+  "running",
+  "waiting",
+  "completed",
+  "failed",
+  "cancelled",
+  "stopped-as-loop",
+  "skipped",
+] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+/** A run in a list. Times are ISO 8601. */
+export interface RunSummary {
+  readonly id: string;
+  readonly workflowId: string;
+  readonly workflowKey: string;
+  readonly versionId: string;
+  readonly status: RunStatus;
+  readonly triggerId: string | null;
+  readonly triggerKind: string | null;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly cancelRequestedAt: string | null;
+  /** Its workflow task fails over and over. */
+  readonly stuck: boolean;
+  readonly error: Json;
+}
+
+/** A run with everything that it did. */
+export interface RunDetail extends RunSummary {
+  readonly trigger: Json;
+  readonly settings: Json;
+  readonly origin: Json;
+  readonly depth: number;
+  readonly output: Json;
+  readonly steps: readonly StepDetail[];
+}
+
+export interface StepDetail {
+  /** The step's address in the run. */
+  readonly path: string;
+  readonly kind: string;
+  /** `running`: no outcome yet; its attempts say how far it is. */
+  readonly status: "done" | "failed" | "skipped" | "already-done" | "outcome-unknown" | "running";
+  readonly outcome: string | null;
+  readonly lane: "quick" | "ordinary";
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly attempts: readonly StepAttempt[];
+  readonly input: Json;
+  readonly output: Json;
+  readonly error: Json;
+}
+
+export interface StepAttempt {
+  readonly number: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  readonly error: Json;
+}
+
+export interface RunQuery {
+  readonly workspaceId: string;
+  readonly workflowId?: string | undefined;
+  readonly status?: RunStatus | undefined;
+  /** Only runs older than this one. */
+  readonly before?: string | undefined;
+  readonly limit: number;
+}
+
+type Times<Row, Keys extends keyof Row> = Omit<Row, Keys> & {
+  [Key in Keys]: null extends Row[Key] ? Date | null : Date;
+};
+type SummaryRow = Times<RunSummary, "createdAt" | "startedAt" | "endedAt" | "cancelRequestedAt">;
+
+const summaryColumns = `r.id, r.workflow_id as "workflowId", w.key as "workflowKey", r.version_id as "versionId", r.status,
+  r.trigger->>'id' as "triggerId", r.trigger->>'kind' as "triggerKind", r.created_at as "createdAt", r.started_at as "startedAt",
+  r.ended_at as "endedAt", r.cancel_requested_at as "cancelRequestedAt", r.stuck, r.error`;
+
+/** Runs of a workspace, newest first. */
+export async function listRuns(sql: Sql, query: RunQuery): Promise<RunSummary[]> {
+  const conditions = ["r.workspace_id = $1::uuid"];
+  const values: unknown[] = [query.workspaceId, query.limit];
+  const add = (condition: string, type: string, value: string | undefined): void => {
+    if (value !== undefined) conditions.push(`${condition} $${values.push(value)}::${type}`);
+  };
+  add("r.workflow_id =", "uuid", query.workflowId);
+  add("r.status =", "text", query.status);
+  add("r.id <", "uuid", query.before);
+  const text = `select ${summaryColumns} from tandem.runs r join tandem.workflows w on w.id = r.workflow_id
+    where ${conditions.join(" and ")} order by r.id desc limit $2::integer`;
+  const { rows } = await sql.query<SummaryRow>({ name: statementName(text), text, values });
+  return rows.map(toSummary);
+}
+
+/** One run with its steps in the order in which they came out; undefined when the workspace has no such run. */
+export async function findRun(
+  sql: Sql,
+  { workspaceId, runId }: { workspaceId: string; runId: string },
+): Promise<RunDetail | undefined> {
+  const text = `select ${summaryColumns}, r.trigger, r.settings, r.origin, r.depth, r.output, v.plan
+    from tandem.runs r join tandem.workflows w on w.id = r.workflow_id join tandem.workflow_versions v on v.id = r.version_id
+    where r.id = $2::uuid and r.workspace_id = $1::uuid`;
+  const { rows } = await sql.query<
+    SummaryRow & Pick<RunDetail, "trigger" | "settings" | "origin" | "depth" | "output"> & { plan: Plan | null }
+  >({
+    name: statementName(text),
+    text,
+    values: [workspaceId, runId],
+  });
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const { plan, trigger, settings, origin, depth, output, ...summary } = row;
+  const steps = await readSteps(sql, runId, plan);
+  return { ...toSummary(summary), trigger, settings, origin, depth, output, steps };
+}
+
+type ResultRow = Times<Omit<StepDetail, "attempts">, "startedAt" | "endedAt"> & { attempts: number };
+type AttemptRow = Times<StepAttempt, "startedAt" | "endedAt"> & { path: string };
+
+async function readSteps(sql: Sql, runId: string, plan: Plan | null): Promise<StepDetail[]> {
+  const results = await sql.query<ResultRow>({
+    name: "read_step_results",
+    text: `select path, kind, status, outcome, lane, started_at as "startedAt", ended_at as "endedAt", attempts, input, output, error
+      from tandem.step_results where run_id = $1::uuid order by ordinal`,
+    values: [runId],
+  });
+  const attempts = await sql.query<AttemptRow>({
+    name: "read_step_attempts",
+    text: `select path, number, started_at as "startedAt", ended_at as "endedAt", error
+      from tandem.step_attempts where run_id = $1::uuid order by path, number`,
+    values: [runId],
+  });
+  const attemptsOf = groupByPath(attempts.rows);
+  const done = results.rows.map((row) => toStep(row, attemptsOf.get(row.path) ?? []));
+  const sealed = new Set(results.rows.map((row) => row.path));
+  const running = [...attemptsOf]
+    .filter(([path]) => !sealed.has(path))
+    .map(([path, tries]) => toRunningStep(path, tries, plan));
+  return foldOutputs([...done, ...running]);
+}
+
+/**
+ * What a block hands out is a row of its own in the ledger (`<block>.output`); people read it as part of
+ * the block: beside the branch taken, or in the place of what the failed step would have given.
+ */
+function foldOutputs(steps: readonly StepDetail[]): StepDetail[] {
+  const handedOut = new Map(steps.filter((step) => step.kind === "output").map((step) => [step.path, step.output]));
+  return steps
+    .filter((step) => step.kind !== "output" || step.status !== "done")
+    .map((step) => {
+      const output = handedOut.get(`${step.path}.output`);
+      if (output === undefined) return step;
+      return {
+        ...step,
+        output: step.kind === "branch" && isJsonObject(step.output) ? { ...step.output, output } : output,
+      };
+    });
+}
+
+function toStep({ attempts, ...row }: ResultRow, tries: readonly AttemptRow[]): StepDetail {
+  const startedAt = row.startedAt.toISOString();
+  const endedAt = iso(row.endedAt);
+  // The quick lane keeps no row for a try that succeeded or failed for good: the result is that try.
+  const own: StepAttempt[] =
+    tries.length >= attempts ? [] : [{ number: attempts, startedAt, endedAt, error: row.error }];
+  return { ...row, startedAt, endedAt, attempts: [...tries.map(toAttempt), ...own] };
+}
+
+function toRunningStep(path: string, tries: readonly AttemptRow[], plan: Plan | null): StepDetail {
+  const attempts = tries.map(toAttempt);
+  return {
+    path,
+    kind: (plan === null ? undefined : planNodes(plan).find((step) => step.id === path)?.kind) ?? "unknown",
+    status: "running",
+    outcome: null,
+    lane: "ordinary",
+    startedAt: attempts[0]?.startedAt ?? new Date(0).toISOString(),
+    endedAt: null,
+    attempts,
+    input: null,
+    output: null,
+    error: attempts.findLast((attempt) => attempt.error !== null)?.error ?? null,
+  };
+}
+
+function groupByPath(rows: readonly AttemptRow[]): Map<string, AttemptRow[]> {
+  const groups = new Map<string, AttemptRow[]>();
+  for (const row of rows) {
+    const group = groups.get(row.path);
+    if (group === undefined) groups.set(row.path, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+function toAttempt({ number, startedAt, endedAt, error }: AttemptRow): StepAttempt {
+  return { number, startedAt: startedAt.toISOString(), endedAt: iso(endedAt), error };
+}
+
+function toSummary(row: SummaryRow): RunSummary {
+  return {
+    ...row,
+    createdAt: row.createdAt.toISOString(),
+    startedAt: iso(row.startedAt),
+    endedAt: iso(row.endedAt),
+    cancelRequestedAt: iso(row.cancelRequestedAt),
+  };
+}
+
+function iso(time: Date | null): string | null {
+  return time?.toISOString() ?? null;
+}
