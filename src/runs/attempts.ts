@@ -13,6 +13,8 @@ export interface LoadedRun {
   readonly workflowId: string;
   readonly workflowKey: string;
   readonly depth: number;
+  /** Whether other runs may wait for this one's concurrency key. */
+  readonly keyed: boolean;
   readonly facts: RunFacts;
   readonly trigger: ReadonlyMap<string, Json>;
 }
@@ -22,22 +24,24 @@ interface RunColumns {
   workflowId: string;
   workflowKey: string;
   depth: number;
+  keyed: boolean;
   settings: JsonObject;
   startedAt: Date;
   triggerParts: Json[][];
 }
 
 const runColumns = (subs: string): string => `${workspaceColumns} as workspace, r.workflow_id as "workflowId",
-  f.key as "workflowKey", r.depth, r.settings, r.started_at as "startedAt", ${partsOf("r.trigger", subs)} as "triggerParts"`;
+  f.key as "workflowKey", r.depth, r.concurrency_key is not null as keyed, r.settings, r.started_at as "startedAt", ${partsOf("r.trigger", subs)} as "triggerParts"`;
 const runJoins = `join tandem.workspaces w on w.id = r.workspace_id join tandem.workflows f on f.id = r.workflow_id`;
 
 function loadedRun(runId: string, row: RunColumns, subs: ReadonlyArray<readonly PathSegment[]>): LoadedRun {
-  const { workspace, workflowId, workflowKey, depth } = row;
+  const { workspace, workflowId, workflowKey, depth, keyed } = row;
   return {
     workspace,
     workflowId,
     workflowKey,
     depth,
+    keyed,
     facts: {
       settings: row.settings,
       run: { id: runId, startedAt: row.startedAt.toISOString() },

@@ -1,0 +1,16 @@
+import { Context } from "@temporalio/activity";
+import { closeRun, readWait } from "./close-run.ts";
+import type { Activities } from "./contract.ts";
+import type { Environment } from "./environment.ts";
+import { runBlock } from "./quick-lane.ts";
+import { runStep } from "./run-step.ts";
+
+/** The activities of one worker process. */
+export function createActivities(environment: Environment): Activities {
+  return {
+    runBlock: (input) => runBlock(environment, input, Context.current().cancellationSignal),
+    runStep: (input) => runStep(environment, input),
+    readWait: (wait) => readWait(environment, wait),
+    closeRun: (input) => closeRun(environment, input),
+  };
+}

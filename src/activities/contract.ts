@@ -1,0 +1,84 @@
+import type { Ending } from "../definition/interpret.ts";
+import type { Plan, Verdict } from "../definition/plan.ts";
+
+/**
+ * What workflows and activities say to each other. Types only, and nothing behind them: this is all of
+ * `activities` that reaches Temporal's sandbox. No payload, no field value, no secret passes here.
+ */
+export interface Activities {
+  /** Local: does quick steps until it must hand back. Never throws. */
+  runBlock(input: BlockInput): Promise<BlockResult>;
+  /** One step, on its own queue. Fails with type `StepFailed` and the verdict when it failed for good. */
+  runStep(input: StepInput): Promise<StepAnswer>;
+  /** Local: whether the wait is settled. Never throws. */
+  readWait(wait: { readonly runId: string; readonly waitId: string }): Promise<boolean>;
+  /** Local: closes the run in the ledger. Never throws. */
+  closeRun(input: CloseInput): Promise<CloseResult>;
+}
+
+/** A run's version, under the fence that its workflow was started with. */
+export interface VersionKey {
+  readonly runId: string;
+  readonly fence: number;
+  readonly versionId: string;
+}
+
+export interface BlockInput extends VersionKey {
+  /** Path of the step the workflow stands before: verdicts from there on are given back. */
+  readonly from: string;
+}
+
+/** What a block did: what the workflow needs, and what people read in the Web UI. At most 4 KB. */
+export interface BlockResult {
+  /** Step path → what was decided and is sealed. */
+  readonly steps: { readonly [path: string]: Verdict };
+  readonly halt?: Halt;
+  /** The run's end, when the block came to it: the ledger is closed then. */
+  readonly ending?: RunEnding;
+}
+
+/** Why a block handed back before the run's end. */
+export type Halt =
+  /** The next step is not for the quick lane, or ran into a fault of ours: an activity does it. */
+  | { readonly why: "ordinary" }
+  /** Its time or its room was used up: another block goes on. */
+  | { readonly why: "time" }
+  /** The target failed: the step goes on as an activity after the pause. */
+  | { readonly why: "retry"; readonly inMs: number }
+  /** The same, after a wait that gives up the run's slot. */
+  | { readonly why: "wait"; readonly waitId: string }
+  /** The run is not open under this fence. */
+  | { readonly why: "fenced" };
+
+export type RunEnding = Exclude<Ending, { kind: "halted" }>;
+
+export interface StepInput extends VersionKey {
+  readonly node: number;
+  readonly path: string;
+}
+
+/** What an ordinary step decided, with a preview for the Web UI: names and counts, no values. */
+export type StepAnswer =
+  | {
+      readonly verdict: Verdict;
+      readonly outcome?: string;
+      readonly id?: string;
+      readonly changedFields?: readonly string[];
+      readonly count?: number;
+    }
+  /** Its next try lies ahead: the run waits for this wait to be settled, then asks again. */
+  | { readonly waitId: string };
+
+export interface CloseInput extends VersionKey {
+  readonly ending: RunEnding | { readonly kind: "cancelled" };
+}
+
+/** `closed` with how it ended in the ledger; `again`: Postgres is away, or a cancel is on its way. */
+export type CloseResult = { readonly closed: CloseInput["ending"] } | { readonly again: "unavailable" | "fenced" };
+
+/** Bare structure and ids: the argument of the workflow `run`. */
+export interface RunInput extends VersionKey {
+  readonly plan: Plan;
+  /** Task queues are `<prefix>-runs` and `<prefix>-email`. */
+  readonly queuePrefix: string;
+}

@@ -1,0 +1,60 @@
+import type { Json, JsonObject } from "../json.ts";
+import type { LoadedRun } from "../runs/attempts.ts";
+import type { RunEnd, RunKey, StepRow } from "../runs/ledger.ts";
+import { loadRows, type KnownRow } from "../runs/scope.ts";
+import type { RunEnding } from "./contract.ts";
+import type { Environment } from "./environment.ts";
+import { meaningOf } from "./failures.ts";
+import { createEvaluation, type PreparedVersion } from "./prepared.ts";
+
+interface EndOf {
+  readonly version: PreparedVersion;
+  readonly run: LoadedRun;
+  readonly key: RunKey;
+  readonly ending: RunEnding;
+  row(path: string): KnownRow | undefined;
+  /** The failed step's row, if it is not sealed yet. */
+  readonly failed?: StepRow | undefined;
+}
+
+/**
+ * What the ledger keeps of a run's end: the output, evaluated now, or what failed and why. An output
+ * that cannot be evaluated makes the run fail, with that reason.
+ */
+export async function describeEnd(environment: Environment, end: EndOf): Promise<{ end: RunEnd; ending: RunEnding }> {
+  const { ending, version } = end;
+  if (ending.kind === "failed") {
+    const failure = end.failed?.error ?? (await loadFailure(environment, end.key.runId, ending.path));
+    return { end: { status: "failed", output: null, error: runError(version, ending, failure) }, ending };
+  }
+  const { output } = version.version.compiled;
+  if (output === undefined) return { end: { status: "completed", output: null, error: null }, ending };
+  try {
+    const value: Json = output.evaluate(createEvaluation(version, -1, end)) ?? null;
+    return { end: { status: "completed", output: value, error: null }, ending };
+  } catch (error) {
+    const meaning = meaningOf(error);
+    if (meaning.kind !== "answer") throw error;
+    const { code, message } = meaning.failure;
+    return { end: { status: "failed", output: null, error: { code, message } }, ending: { kind: "failed", path: "output", code, attempts: 1 } };
+  }
+}
+
+async function loadFailure({ pool }: Environment, runId: string, path: string): Promise<Json> {
+  const rows = await loadRows(pool, runId, [{ path, subs: [], error: true }]);
+  return rows.get(path)?.error ?? null;
+}
+
+/** A run's failure as people read it: which step, after how many tries, why. */
+function runError(version: PreparedVersion, ending: Extract<RunEnding, { kind: "failed" }>, failure: Json): JsonObject {
+  const step = version.index.byId.get(ending.path);
+  const reason = typeof failure === "object" && failure !== null && "message" in failure ? String(failure.message) : ending.code;
+  const tries = ending.attempts === 1 ? "1 attempt" : `${ending.attempts} attempts`;
+  return {
+    code: ending.code,
+    message: `Step "${step?.name ?? ending.path}" failed after ${tries}: ${reason}`,
+    step: step?.id ?? ending.path,
+    path: ending.path,
+    attempts: ending.attempts,
+  };
+}

@@ -1,0 +1,68 @@
+import type { LoadedVersion } from "../catalog/versions.ts";
+import type { CompiledNode } from "../definition/compile.ts";
+import type { Evaluation } from "../definition/expressions.ts";
+import { planNodes, type PlanStep } from "../definition/plan.ts";
+import type { LoadedRun } from "../runs/attempts.ts";
+import { createLookup, indexPlan, needsOf, pathKey, type KnownRow, type Needs, type PlanIndex } from "../runs/scope.ts";
+import { referencesOf } from "./perform.ts";
+
+/** A version with everything about its references worked out once. */
+export interface PreparedVersion {
+  readonly version: LoadedVersion;
+  readonly index: PlanIndex;
+  node(step: PlanStep | number): CompiledNode;
+  /** What a node's expressions need. */
+  needs(node: number): Needs;
+  /** What the run's `output` needs. */
+  readonly outputNeeds: Needs;
+  /** Paths below `trigger` that any quick step, or the output, may read. */
+  readonly quickTrigger: Needs["trigger"];
+}
+
+const prepared = new WeakMap<LoadedVersion, PreparedVersion>();
+
+export function prepareVersion(version: LoadedVersion): PreparedVersion {
+  const known = prepared.get(version);
+  if (known !== undefined) return known;
+  const steps = planNodes(version.plan);
+  const index = indexPlan(steps);
+  const { nodes, output } = version.compiled;
+  const needs = nodes.map((node) => needsOf(referencesOf(node), index, node.step.node));
+  const outputNeeds = needsOf(output?.references ?? [], index, -1);
+  const quick = steps.filter((step) => step.quick).map((step) => needs[step.node]);
+  const result: PreparedVersion = {
+    version,
+    index,
+    outputNeeds,
+    node(step) {
+      const number = typeof step === "number" ? step : step.node;
+      const node = nodes[number];
+      if (node === undefined) throw new Error(`Version ${version.id} has no node ${number}: its plan and its definition do not match.`);
+      return node;
+    },
+    needs(node) {
+      return needs[node] ?? { trigger: [], rows: [] };
+    },
+    quickTrigger: union([...quick, outputNeeds].flatMap((need) => need?.trigger ?? [])),
+  };
+  prepared.set(version, result);
+  return result;
+}
+
+/** Evaluation of a node's expressions over what was loaded. */
+export function createEvaluation(
+  { index }: PreparedVersion,
+  node: number,
+  known: { run: LoadedRun; row(path: string): KnownRow | undefined },
+): Evaluation {
+  const { facts, trigger, workspace } = known.run;
+  return {
+    lookup: createLookup({ facts, trigger, row: known.row }, index, node),
+    timeZone: workspace.timeZone,
+    now: new Date(),
+  };
+}
+
+function union(paths: Needs["trigger"]): Needs["trigger"] {
+  return [...new Map(paths.map((path) => [pathKey(path), path])).values()];
+}
