@@ -138,6 +138,8 @@ create table tandem.runs (
   due_at timestamptz,
   cancel_requested_at timestamptz,
   stuck boolean not null default false,
+  -- When the reconciler last compared it with Temporal.
+  checked_at timestamptz,
   error jsonb,
   output jsonb,
   created_at timestamptz not null default now(),
@@ -149,7 +151,8 @@ create index runs_ready on tandem.runs (workspace_id, workflow_id, priority, id)
 create index runs_unjudged on tandem.runs (workspace_id, id) where status = 'queued' and ready is null;
 create index runs_due on tandem.runs (workspace_id, due_at) where status = 'waiting' and due_at is not null;
 create index runs_slots on tandem.runs (workspace_id, workflow_id) where status in ('starting', 'running');
-create index runs_open on tandem.runs (id) where status in ('starting', 'running', 'waiting');
+create index runs_to_compare on tandem.runs ((coalesce(checked_at, started_at))) where status in ('running', 'waiting');
+create index runs_ended on tandem.runs (ended_at) where ended_at is not null;
 create index runs_keyed on tandem.runs (workspace_id, concurrency_key, id)
   where concurrency_key is not null and status in ('queued', 'starting', 'running', 'waiting');
 create index runs_cancelling on tandem.runs (id)

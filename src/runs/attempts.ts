@@ -106,7 +106,11 @@ export async function beginAttempt(sql: Sql, key: RunKey, path: string, needs: N
       ), sealed as (
         select s.verdict, s.outcome from tandem.step_results s where s.run_id = $1::uuid and s.path = $3::text
       ), waiting as (
-        select w.id from tandem.waits w where w.run_id = $1::uuid and w.id like $6::text and w.settled_at is null
+        select w.id, w.until from tandem.waits w where w.run_id = $1::uuid and w.id like $6::text and w.settled_at is null
+      ), paused as (
+        -- A run that was started anew while it waited gives its slot back.
+        update tandem.runs r set status = 'waiting', due_at = w.until from gate g, waiting w
+        where r.id = g.run_id and r.status <> 'waiting' and not exists (select 1 from sealed)
       ), before as (
         select coalesce(max(a.number), 0) as number, count(*) filter (where a.counts) as counted
         from tandem.step_attempts a where a.run_id = $1::uuid and a.path = $3::text

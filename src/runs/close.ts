@@ -10,7 +10,8 @@ export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string
   const { rows } = await sql.query<{ open: boolean }>({
     name: "close_cancelled",
     text: `with closed as (
-        update tandem.runs set status = 'cancelled', ended_at = clock_timestamp(), fence = fence + 1, due_at = null,
+        update tandem.runs set status = 'cancelled', ended_at = statement_timestamp(),
+          checked_at = statement_timestamp(), fence = fence + 1, due_at = null,
           lease_owner = null, lease_until = null, stuck = false
         where id = $1::uuid and status in ('queued', 'starting', 'running', 'waiting') and (fence = $2::integer or cancel_requested_at is not null)
         returning 1

@@ -126,7 +126,7 @@ function addClose(statement: Statement, end: RunEnd): void {
   statement.with(
     "closed",
     `update tandem.runs r set status = ${p(end.status, "text")}, output = ${p(end.output, "jsonb")}, error = ${p(end.error, "jsonb")},
-       ended_at = clock_timestamp(), fence = r.fence + 1, due_at = null, lease_owner = null, lease_until = null, stuck = false
+       ended_at = statement_timestamp(), checked_at = statement_timestamp(), fence = r.fence + 1, due_at = null, lease_owner = null, lease_until = null, stuck = false
      from gate g where r.id = g.run_id`,
   );
 }

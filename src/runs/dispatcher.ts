@@ -1,0 +1,124 @@
+import type { Log } from "../log.ts";
+import { isUnavailable, type SqlPool } from "../sql.ts";
+import { admit, markStarted, takeOverStarts, unreadWaits, workspacesWithWork, type Admitted } from "./admission.ts";
+
+/** What a dispatcher needs of Temporal. */
+export interface Starter {
+  /** Starts the run's workflow under the run's id. One that was started before is success. */
+  start(run: Admitted): Promise<void>;
+  /** Rings a workflow's doorbell. One that is gone is no failure: the reconciler sees to it. */
+  ring(runId: string): Promise<void>;
+}
+
+/** Most runs started by one round: enough to keep two cores busy, few enough to stay fair. */
+const roundSize = 50;
+const pollMs = 500;
+const restMs = 5;
+const housekeepingMs = 2_000;
+
+export interface Dispatcher {
+  start(): void;
+  /** Says that there may be work now. */
+  ring(): void;
+  stop(): Promise<void>;
+}
+
+/**
+ * Admits ready runs within each workspace's limit and starts their workflows. It commits, then starts;
+ * what it could not start is started again after the lease by whoever looks first (DURABILITY.md §6).
+ */
+export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner: string; log: Log }): Dispatcher {
+  const { pool, starter, owner, log } = parts;
+  const starting = new Set<Promise<void>>();
+  let wake: (() => void) | undefined;
+  let rung = false;
+  let stopping = false;
+  let loop: Promise<void> = Promise.resolve();
+  let housekeepingAt = 0;
+
+  async function round(): Promise<number> {
+    let admitted = 0;
+    for (const workspaceId of await workspacesWithWork(pool)) {
+      const runs = await admit(pool, { workspaceId, owner, most: roundSize });
+      admitted += runs.length;
+      track(startAll(runs.filter((run) => !run.resumed)));
+      for (const run of runs) if (run.resumed) track(ringOne(run.runId));
+    }
+    if (Date.now() >= housekeepingAt) {
+      housekeepingAt = Date.now() + housekeepingMs;
+      track(startAll(await takeOverStarts(pool, owner)));
+      for (const runId of await unreadWaits(pool)) track(ringOne(runId));
+    }
+    return admitted;
+  }
+
+  async function startAll(runs: readonly Admitted[]): Promise<void> {
+    if (runs.length === 0) return;
+    const started = await Promise.all(runs.map(startOne));
+    await markStarted(pool, started.filter((runId) => runId !== undefined));
+  }
+
+  async function startOne(run: Admitted): Promise<string | undefined> {
+    try {
+      await starter.start(run);
+      return run.runId;
+    } catch (error) {
+      log.warn({ err: error, runId: run.runId }, "a run could not be started yet; it is tried again when its lease is over");
+      return undefined;
+    }
+  }
+
+  async function ringOne(runId: string): Promise<void> {
+    await starter.ring(runId).catch((error: unknown) => log.debug({ err: error, runId }, "a doorbell was not heard; it is rung again"));
+  }
+
+  function track(work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => log.warn({ err: error }, "the dispatcher could not finish a round")).finally(() => starting.delete(tracked));
+    starting.add(tracked);
+  }
+
+  async function run(): Promise<void> {
+    let failing = false;
+    while (!stopping) {
+      rung = false;
+      let found = 0;
+      try {
+        found = await round();
+        failing = false;
+      } catch (error) {
+        if (!failing) log.warn({ err: error }, isUnavailable(error) ? "Postgres is away: nothing is admitted until it is back" : "a round of the dispatcher failed");
+        failing = true;
+      }
+      // A moment's rest lets what comes in meanwhile be admitted together.
+      await pause(found > 0 || rung ? restMs : pollMs);
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      function done(): void {
+        clearTimeout(timer);
+        wake = undefined;
+        resolve();
+      }
+      wake = done;
+    });
+  }
+
+  return {
+    start() {
+      loop = run();
+    },
+    ring() {
+      rung = true;
+      wake?.();
+    },
+    async stop() {
+      stopping = true;
+      wake?.();
+      await loop;
+      await Promise.allSettled(starting);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import type { Worker, WorkerOptions } from "@temporalio/worker";
+import { createActivities } from "../activities/activities.ts";
+import type { StepKinds } from "../activities/step-kind.ts";
+import { loadVersion, type LoadedVersion } from "../catalog/versions.ts";
+import type { Config } from "../config.ts";
+import type { Log } from "../log.ts";
+import { createDispatcher, type Dispatcher } from "../runs/dispatcher.ts";
+import { createReconciler } from "../runs/reconciler.ts";
+import type { SqlPool } from "../sql.ts";
+import { createStarter, createWitness, missingSearchAttributes, searchAttributeNames, type TemporalLink } from "./temporal.ts";
+import { createWorkers } from "./workers.ts";
+
+/** What runs the runs in one process: Temporal workers, dispatcher, reconciler. */
+export interface Engine {
+  /** Says that runs may be ready, or cancels asked for. */
+  ring(): void;
+  /** Rejects when a worker cannot go on. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export async function startEngine(parts: {
+  pool: SqlPool;
+  config: Config;
+  link: TemporalLink;
+  kinds: StepKinds;
+  /** Id of the installation: the prefix of its task queues. */
+  installation: string;
+  owner: string;
+  log: Log;
+  bundlePath?: string;
+  overrides?: Partial<WorkerOptions>;
+}): Promise<Engine> {
+  const { pool, config, link, kinds, installation, owner, log } = parts;
+  let dispatcher: Dispatcher | undefined;
+  const load = (versionId: string): Promise<LoadedVersion> => loadVersion(pool, versionId, { kinds });
+  const activities = createActivities({ pool, kinds, log, loadVersion: load, slotFreed: () => dispatcher?.ring() });
+  const workers = await createWorkers({
+    link,
+    config,
+    queuePrefix: installation,
+    activities,
+    ...(parts.bundlePath === undefined ? {} : { bundlePath: parts.bundlePath }),
+    ...(parts.overrides === undefined ? {} : { overrides: parts.overrides }),
+  });
+  const running = workers.map((worker) => worker.run());
+  const searchAttributes = await registeredAttributes(link, log);
+  const starter = createStarter({ link, queuePrefix: installation, searchAttributes, loadVersion: load });
+  dispatcher = createDispatcher({ pool, starter, owner, log });
+  const reconciler = createReconciler({ pool, witness: createWitness(link), log });
+  dispatcher.start();
+  reconciler.start();
+
+  return {
+    ring() {
+      dispatcher?.ring();
+      reconciler.ring();
+    },
+    failed: Promise.race(running).then(() => new Promise<never>(() => {})),
+    async stop() {
+      await dispatcher?.stop();
+      await reconciler.stop();
+      await shutdown(workers, running);
+    },
+  };
+}
+
+async function shutdown(workers: readonly Worker[], running: ReadonlyArray<Promise<void>>): Promise<void> {
+  for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+  await Promise.allSettled(running);
+}
+
+async function registeredAttributes(link: TemporalLink, log: Log): Promise<string[]> {
+  const missing = await missingSearchAttributes(link).catch(() => [...searchAttributeNames]);
+  if (missing.length > 0) {
+    const flags = missing.map((name) => `--name ${name} --type Keyword`).join(" ");
+    log.warn(`Runs go on without these search attributes; to have them: temporal operator search-attribute create --namespace ${link.namespace} ${flags}`);
+  }
+  return searchAttributeNames.filter((name) => !missing.includes(name));
+}

@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createStepKinds } from "../activities/registry.ts";
+import { getDatabaseUrl, readConfig } from "../config.ts";
+import { createLog } from "../log.ts";
+import { createMailTransport } from "../mailbox/transport.ts";
+import { createPartitions } from "../migrations.ts";
+import { createShutdown, exitWithParent, reportReady } from "../process.ts";
+import { channels, listen } from "../runs/doorbell.ts";
+import { createRelay } from "../runs/relay.ts";
+import { createPool, type SqlPool } from "../sql.ts";
+import { startEngine, type Engine } from "./engine.ts";
+import { createPresence } from "./presence.ts";
+import { connectTemporal, isTemporalUp, type TemporalLink } from "./temporal.ts";
+
+const dayMs = 86_400_000;
+
+const config = readConfig();
+const log = createLog("worker", config.LOG_LEVEL);
+const shutdown = createShutdown(log);
+exitWithParent();
+
+const databaseUrl = getDatabaseUrl(config);
+const pool = createPool({ url: databaseUrl, max: 24, name: "tandem-worker" });
+shutdown.defer("the database pool", () => pool.end());
+
+const mail = createMailTransport(config);
+shutdown.defer("the mail transport", () => mail.close());
+
+let engine: Engine | undefined;
+let link: TemporalLink | undefined;
+
+const installation = await findInstallation(pool);
+
+const relay = createRelay({ pool, log });
+relay.start();
+shutdown.defer("the relay", () => relay.stop());
+
+const presence = createPresence({ pool, log, state: async () => ({ temporal: await temporalState(), mail: mail.describe() }) });
+presence.start();
+shutdown.defer("the presence", () => presence.stop());
+
+const bells = listen(
+  config.DATABASE_DIRECT_URL ?? databaseUrl,
+  { [channels.dispatcher]: () => engine?.ring(), [channels.relay]: () => relay.ring() },
+  log,
+);
+shutdown.defer("the bells", () => bells.stop());
+
+const partitions = setInterval(() => void createPartitions(pool, new Date()).catch((error: unknown) => log.warn({ err: error }, "partitions could not be made yet")), dayMs / 24);
+shutdown.defer("the partitions", () => clearInterval(partitions));
+
+link = await connect();
+const connected = link;
+shutdown.defer("the connection to Temporal", () => connected.connection.close());
+engine = await startEngine({
+  pool,
+  config,
+  link,
+  kinds: createStepKinds({ mail }),
+  installation,
+  owner: presence.id,
+  log,
+});
+const started = engine;
+shutdown.defer("the workers", () => started.stop());
+log.info({ installation }, "the worker is up");
+reportReady();
+await engine.failed.catch((error: unknown) => {
+  log.fatal({ err: error }, "a Temporal worker cannot go on; the process ends and is started again");
+  return shutdown.end(1);
+});
+
+/** The installation's id; waits for the first start to have made it. */
+async function findInstallation(sql: SqlPool): Promise<string> {
+  for (let said = false; ; said = true) {
+    try {
+      const { rows } = await sql.query<{ id: string }>("select id from tandem.installation");
+      if (rows[0] !== undefined) return rows[0].id;
+    } catch (error) {
+      if (!said) log.warn({ err: error }, "the database is not ready; waiting for it");
+    }
+    await sleep(500);
+  }
+}
+
+async function connect(): Promise<TemporalLink> {
+  for (let said = false; ; said = true) {
+    try {
+      return await connectTemporal(config.TEMPORAL_NAMESPACE);
+    } catch (error) {
+      if (!said) log.warn({ err: error }, "Temporal is not reachable; what is accepted waits until it is");
+    }
+    await sleep(500);
+  }
+}
+
+async function temporalState(): Promise<{ up: boolean; namespace: string; address?: string; uiUrl?: string }> {
+  const known = {
+    namespace: config.TEMPORAL_NAMESPACE,
+    ...(config.TEMPORAL_UI_URL === undefined ? {} : { uiUrl: config.TEMPORAL_UI_URL }),
+  };
+  if (link === undefined) return { up: false, ...known };
+  return { up: await isTemporalUp(link), address: link.address, ...known };
+}

@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { Worker, type WorkerOptions } from "@temporalio/worker";
+import type { Activities } from "../activities/contract.ts";
+import { projectRoot, type Config } from "../config.ts";
+import type { TemporalLink } from "./temporal.ts";
+
+/** Where `npm run build` puts the bundled workflows. */
+const builtBundle = join(projectRoot, "dist", "workflow-bundle.js");
+
+/**
+ * The workers of one process, one for each queue: `<prefix>-runs` (workflow tasks, blocks of quick
+ * steps, record steps) and `<prefix>-email`. `bundle` is for tests, which build one for all.
+ */
+export async function createWorkers(parts: {
+  link: TemporalLink;
+  config: Config;
+  queuePrefix: string;
+  activities: Activities;
+  bundlePath?: string;
+  overrides?: Partial<WorkerOptions>;
+}): Promise<Worker[]> {
+  const { link, config, queuePrefix, activities } = parts;
+  const codePath = parts.bundlePath ?? builtBundle;
+  if (!existsSync(codePath)) throw new Error(`The workflow bundle ${codePath} is missing. Run npm run build.`);
+  const common: Omit<WorkerOptions, "taskQueue"> = {
+    connection: link.connection,
+    namespace: link.namespace,
+    activities,
+    shutdownGraceTime: "3s",
+    shutdownForceTime: "8s",
+    maxHeartbeatThrottleInterval: "1s",
+    defaultHeartbeatThrottleInterval: "1s",
+    ...parts.overrides,
+  };
+  return Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: `${queuePrefix}-runs`,
+      workflowBundle: { codePath },
+      maxConcurrentActivityTaskExecutions: config.WORKER_RUNS_CONCURRENCY,
+      maxConcurrentLocalActivityExecutions: config.WORKER_RUNS_CONCURRENCY,
+      // Runs are short and start often: most polls ask for new ones.
+      nonStickyToStickyPollRatio: 0.5,
+      stickyQueueScheduleToStartTimeout: "3s",
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: `${queuePrefix}-email`,
+      maxConcurrentActivityTaskExecutions: config.WORKER_EMAIL_CONCURRENCY,
+    }),
+  ]);
+}
