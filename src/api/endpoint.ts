@@ -68,15 +68,15 @@ export function defineEndpoint<
     answer: async (sent) =>
       handle({
         ...sent,
-        params: parsePart(params, sent.params, notFound),
-        query: parsePart(query, sent.query, invalidQuery),
-        body: parsePart(body, sent.body, invalidBody),
+        params: parsePart<Params>(params, sent.params, notFound),
+        query: parsePart<Query>(query, sent.query, invalidQuery),
+        body: parsePart<Body>(body, sent.body, invalidBody),
       }),
   };
 }
 
-function parsePart<Schema extends z.ZodType | undefined>(
-  schema: Schema,
+function parsePart<Schema>(
+  schema: z.ZodType | undefined,
   sent: unknown,
   refuse: (issues: Issue[]) => ProblemError,
 ): Output<Schema> {

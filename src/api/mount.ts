@@ -30,7 +30,9 @@ export function mountEndpoints(endpoints: readonly Endpoint[]): Router {
 export function refuseMethod(methods: readonly string[]): (request: Request) => never {
   const allow = methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
   return (request) => {
-    throw new ProblemError(405, "method-not-allowed", `${request.method} is not possible here. Use ${allow}.`, { headers: { allow } });
+    throw new ProblemError(405, "method-not-allowed", `${request.method} is not possible here. Use ${allow}.`, {
+      headers: { allow },
+    });
   };
 }
 

@@ -15,7 +15,9 @@ export const pageQuery = z.strictObject({
 });
 
 /** A page of a list. */
-export function pageOf<Item extends z.ZodType>(item: Item): z.ZodObject<{ data: z.ZodArray<Item>; nextCursor: z.ZodNullable<z.ZodString> }> {
+export function pageOf<Item extends z.ZodType>(
+  item: Item,
+): z.ZodObject<{ data: z.ZodArray<Item>; nextCursor: z.ZodNullable<z.ZodString> }> {
   return z.object({
     data: z.array(item),
     nextCursor: z.string().nullable().meta({ description: "Where the list goes on; null: this was all of it" }),

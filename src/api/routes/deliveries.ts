@@ -16,7 +16,11 @@ const delivery = z
     outcome: outcomes,
     status: z.int().meta({ description: "The status that was answered" }),
     reason: z
-      .object({ code: z.string(), detail: z.string(), issues: z.array(z.object({ path: z.string(), message: z.string() })) })
+      .object({
+        code: z.string(),
+        detail: z.string(),
+        issues: z.array(z.object({ path: z.string(), message: z.string() })),
+      })
       .nullable()
       .meta({ description: "Why it was refused" }),
     method: z.string(),
@@ -38,7 +42,13 @@ export function deliveryEndpoints(pool: SqlPool): Endpoint[] {
       answers: { 200: pageOf(delivery) },
       async handle({ workspace, query: { limit, cursor, workflowId, outcome } }) {
         const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const rows = await listDeliveries(pool, { workspaceId: workspace.id, workflowId, outcome, before, limit: limit + 1 });
+        const rows = await listDeliveries(pool, {
+          workspaceId: workspace.id,
+          workflowId,
+          outcome,
+          before,
+          limit: limit + 1,
+        });
         return { body: toPage(rows, limit) };
       },
     }),

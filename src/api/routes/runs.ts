@@ -23,7 +23,9 @@ const summaryShape = {
   error: json,
 };
 
-const attempt = z.object({ number: z.int(), startedAt: moment, endedAt: moment.nullable(), error: json }).meta({ id: "StepAttempt" });
+const attempt = z
+  .object({ number: z.int(), startedAt: moment, endedAt: moment.nullable(), error: json })
+  .meta({ id: "StepAttempt" });
 
 const step = z
   .object({
@@ -43,7 +45,15 @@ const step = z
 
 const summary = z.object(summaryShape).meta({ id: "RunSummary" });
 const detail = z
-  .object({ ...summaryShape, trigger: json, settings: json, origin: json, depth: z.int(), output: json, steps: z.array(step) })
+  .object({
+    ...summaryShape,
+    trigger: json,
+    settings: json,
+    origin: json,
+    depth: z.int(),
+    output: json,
+    steps: z.array(step),
+  })
   .meta({ id: "Run" });
 
 /** `/api/runs`: what ran, what runs, and how it went. */
@@ -81,7 +91,8 @@ export function runEndpoints(pool: SqlPool): Endpoint[] {
       path: "/api/runs/{id}/cancel",
       tag: "Runs",
       summary: "Cancel an open run",
-      description: "A queued run is cancelled at once, a running one within seconds. From the answer on, no step of it changes anything.",
+      description:
+        "A queued run is cancelled at once, a running one within seconds. From the answer on, no step of it changes anything.",
       params: idParams,
       answers: { 202: detail },
       refusals: { 409: "The run is over already" },

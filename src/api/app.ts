@@ -1,0 +1,56 @@
+import express, { type Express, type Router } from "express";
+import { ProblemError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { SqlPool } from "../sql.ts";
+import { authenticate } from "./auth.ts";
+import { docsRoutes } from "./docs.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { hookRoute } from "./hooks/route.ts";
+import { createMetrics } from "./metrics.ts";
+import { mountEndpoints } from "./mount.ts";
+import { createOpenApi } from "./openapi.ts";
+import { operationsRoutes } from "./operations.ts";
+import { problemHandler } from "./problem.ts";
+
+/** What the gateway is made of. */
+export interface AppParts {
+  readonly pool: SqlPool;
+  readonly log: Log;
+  /** What every link starts with. */
+  readonly publicUrl: string;
+  /** Proxies whose X-Forwarded-* are believed; undefined: none. */
+  readonly trustProxy?: string | undefined;
+  readonly endpoints: readonly Endpoint[];
+  /** `/api/mailbox` and what lies under it, behind a key. */
+  readonly mailbox: Router;
+  /** The page `/mailbox`, which opens without a key and asks for it. */
+  readonly mailboxPage: Router;
+  /** `/rest/{plural}`, behind a key. */
+  readonly rest: Router;
+}
+
+/** The gateway as an Express app; whoever has it listens. Webhooks come first and pass nothing else. */
+export function createApp(parts: AppParts): Express {
+  const { pool, log } = parts;
+  const metrics = createMetrics(pool);
+  const app = express();
+  app.disable("x-powered-by").disable("etag").set("env", "production");
+  app.set("trust proxy", parts.trustProxy ?? false);
+  app.all("/hooks/:token", hookRoute({ pool, metrics }));
+  app.use((_request, response, next) => {
+    response.set({ "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" });
+    next();
+  });
+  app.use(operationsRoutes({ pool, metrics }));
+  app.use(docsRoutes(createOpenApi(parts.endpoints, parts.publicUrl)));
+  app.use("/mailbox", parts.mailboxPage);
+  app.use(["/api", "/rest"], authenticate(pool));
+  app.use(mountEndpoints(parts.endpoints));
+  app.use("/api/mailbox", parts.mailbox);
+  app.use("/rest", parts.rest);
+  app.use((request) => {
+    throw new ProblemError(404, "not-found", `There is nothing at ${request.path}. The API is described at /docs.`);
+  });
+  app.use(problemHandler(log));
+  return app;
+}

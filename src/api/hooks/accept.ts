@@ -1,0 +1,92 @@
+import type { Request } from "express";
+import { loadVersion, type LoadedVersion } from "../../catalog/versions.ts";
+import type { FoundWebhook } from "../../catalog/webhooks.ts";
+import { ProblemError } from "../../errors.ts";
+import { createId } from "../../ids.ts";
+import { acceptDelivery, type Acceptance, type NewDelivery } from "../../runs/deliveries.ts";
+import type { NewRun } from "../../runs/enqueue.ts";
+import type { Json, JsonObject } from "../../json.ts";
+import type { SqlPool } from "../../sql.ts";
+import { parseBody } from "../body/parse-body.ts";
+import { parseForm } from "../body/parse-form.ts";
+import { readBody } from "../body/read-body.ts";
+import { refuseMethod, searchOf } from "../mount.ts";
+import { evaluateConcurrency } from "./concurrency.ts";
+import { getWebhookTrigger } from "./trigger.ts";
+
+/** What a webhook's body may weigh, as sent and inflated. */
+export const maxBodyBytes = 1024 * 1024;
+
+/** A delivery that is being read: what is known of it when it is refused goes into the log. */
+export type Incoming = { -readonly [Key in keyof NewDelivery]: NewDelivery[Key] };
+
+/**
+ * The order in which a request earns its run: the workflow is active, the method fits, the body is
+ * small enough, can be read, and is as the trigger declares it. Then delivery, run and dedupe key are
+ * committed as one. Throws a ProblemError for the first that does not hold.
+ */
+export async function accept(
+  pool: SqlPool,
+  request: Request,
+  { webhook, incoming }: { webhook: FoundWebhook; incoming: Incoming },
+): Promise<Acceptance> {
+  if (webhook.versionId === null) {
+    throw new ProblemError(
+      410,
+      "workflow-inactive",
+      "This webhook's workflow is not active. Activate it to receive again.",
+    );
+  }
+  const version = await loadVersion(pool, webhook.versionId);
+  const trigger = getWebhookTrigger(version, webhook.triggerId);
+  if (request.method !== trigger.method) refuseMethod([trigger.method])(request);
+  incoming.query = parseForm(searchOf(request.url));
+  incoming.body = await readBody(request, maxBodyBytes);
+  const { body, issues } = trigger.checkBody(await parseBody(incoming.body, request.headers["content-type"]));
+  if (issues.length > 0) {
+    throw new ProblemError(
+      422,
+      "invalid-body",
+      "The body is not as the trigger declares it. `issues` names each fault.",
+      { issues },
+    );
+  }
+  const dedupeKey = trigger.dedupeKey({ headers: incoming.headers, body });
+  return acceptDelivery(pool, {
+    delivery: incoming,
+    run: describeRun({ webhook, version, incoming, body }),
+    dedupeKey,
+  });
+}
+
+function describeRun({
+  webhook,
+  version,
+  incoming,
+  body,
+}: {
+  webhook: FoundWebhook;
+  version: LoadedVersion;
+  incoming: Incoming;
+  body: Json;
+}): NewRun {
+  const trigger: JsonObject = {
+    id: webhook.triggerId,
+    kind: "webhook",
+    deliveryId: incoming.id,
+    method: incoming.method,
+    body,
+    headers: incoming.headers,
+    query: incoming.query,
+  };
+  const { workspace, settings } = webhook;
+  return {
+    id: createId(),
+    workspaceId: workspace.id,
+    workflowId: webhook.workflowId,
+    versionId: version.id,
+    trigger,
+    settings,
+    ...evaluateConcurrency(version, { trigger, settings, workspace }),
+  };
+}
