@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import type { Config } from "../config.ts";
 
 /** Below the range from which systems take ports for outgoing connections: those come and go. */
 const range = { from: 15_000, to: 31_000 };
@@ -22,4 +23,17 @@ export async function isFree(port: number, host: string): Promise<boolean> {
     });
     server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+/** Throws a sentence when the gateway could not listen where it is told to. */
+export async function refuseUsedPort({ HOST, PORT }: Pick<Config, "HOST" | "PORT">): Promise<void> {
+  const free = await isFree(PORT, HOST).catch((cause: NodeJS.ErrnoException) => {
+    throw new Error(
+      `Tandem cannot listen on ${HOST}:${PORT} (${cause.code ?? cause.message}). Set HOST and PORT to an address of this machine.`,
+    );
+  });
+  if (free) return;
+  throw new Error(
+    `Port ${PORT} on ${HOST} is used by another program. Stop that, or choose another port: PORT=${PORT + 1} npm start.`,
+  );
 }

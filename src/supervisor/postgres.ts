@@ -1,16 +1,12 @@
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
 import pg from "pg";
 import { commandLine, findIdentity } from "./identity.ts";
 import { findPostgres, type PostgresBinaries } from "./postgres-binaries.ts";
-import { describeExit, startProgram, type Program, type ProgramOptions } from "./program.ts";
-
-const run = promisify(execFile);
+import { describeExit, startProgram, type Program, type Watch } from "./program.ts";
 
 /** A Postgres that runs and answers. */
 export interface Postgres extends Program {
@@ -18,10 +14,11 @@ export interface Postgres extends Program {
   readonly url: string;
 }
 
-export interface PostgresOptions extends Pick<ProgramOptions, "onOutput" | "onStart"> {
+export interface PostgresOptions {
   /** Where its data lies; made at the first start. */
   readonly directory: string;
   readonly port: number;
+  readonly watch?: Watch;
   /** Settings beside ours, for tests. */
   readonly settings?: Readonly<Record<string, string | number>>;
 }
@@ -54,14 +51,14 @@ const settings = {
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const binaries = await findPostgres();
-  await ensureCluster(options.directory, binaries);
+  await ensureCluster(options, binaries);
   const data = join(options.directory, "data");
   await refuseOtherVersion(data, binaries);
   await disownStalePid(data);
   const program = await startProgram({
-    ...options,
     ...command(binaries, binaries.postgres, ["-D", data, "-p", String(options.port), ...settingArguments(options)]),
     name: "Postgres",
+    watch: options.watch ?? {},
   });
   const password = (await readFile(join(options.directory, "password"), "utf8")).trim();
   const address = `postgres://tandem:${password}@127.0.0.1:${options.port}`;
@@ -84,7 +81,8 @@ export async function stopPostgres(program: Program): Promise<void> {
  * The cluster is made beside its place and moved there when it is whole, together with its password:
  * a kill in the middle leaves nothing that the next start would take for one.
  */
-async function ensureCluster(directory: string, binaries: PostgresBinaries): Promise<void> {
+async function ensureCluster(options: PostgresOptions, binaries: PostgresBinaries): Promise<void> {
+  const { directory } = options;
   if (existsSync(join(directory, "data", "PG_VERSION"))) return;
   const making = `${directory}.making`;
   await rm(making, { recursive: true, force: true });
@@ -95,17 +93,18 @@ async function ensureCluster(directory: string, binaries: PostgresBinaries): Pro
     await chown(making, binaries.user.uid, binaries.user.gid);
     await chown(passwordFile, binaries.user.uid, binaries.user.gid);
   }
-  const initdb = command(binaries, binaries.initdb, [
-    "--pgdata", join(making, "data"),
-    "--username", "tandem", "--pwfile", passwordFile, "--auth", "scram-sha-256",
-    "--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C",
-  ]); // prettier-ignore
-  await run(initdb.command, [...initdb.args], { env: initdb.environment, ...initdb.user }).catch(
-    (cause: Error & { stderr?: string }) => {
-      const said = cause.stderr?.trim() ?? cause.message;
-      throw new Error(`Postgres could not make its data folder ${directory}: ${said}`, { cause });
-    },
-  );
+  const cluster = ["--pgdata", join(making, "data"), "--encoding", "UTF8"];
+  const owner = ["--username", "tandem", "--pwfile", passwordFile, "--auth", "scram-sha-256"];
+  // Postgres's own collation, which sorts alike on every machine and after every upgrade of its libraries.
+  const locale = ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"];
+  const initdb = await startProgram({
+    ...command(binaries, binaries.initdb, [...cluster, ...owner, ...locale]),
+    name: "initdb",
+    watch: options.watch ?? {},
+  });
+  const exit = await initdb.exited;
+  if (exit.code !== 0)
+    throw new Error(`Postgres could not make its data folder ${directory}: ${exit.lastOutput.trim()}`);
   await rename(making, directory);
 }
 

@@ -29,6 +29,11 @@ export interface ProgramOptions {
   readonly user?: { readonly uid: number; readonly gid: number };
   /** Whether the program keeps a channel to this process, by which it notices its death. */
   readonly channel?: "ipc" | "none";
+  readonly watch?: Watch;
+}
+
+/** What whoever starts a program wants to know of it. */
+export interface Watch {
   readonly onOutput?: (text: string) => void;
   /** Called with the pid before anything else happens, so that it can be recorded. */
   readonly onStart?: (pid: number) => void;
@@ -48,8 +53,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     ...(options.directory === undefined ? {} : { cwd: options.directory }),
     ...options.user,
   });
-  if (child.pid !== undefined) options.onStart?.(child.pid);
-  const exited = observe(child, options.onOutput);
+  if (child.pid !== undefined) options.watch?.onStart?.(child.pid);
+  const exited = observe(child, options.watch?.onOutput);
   const ready = new Promise<void>((resolve) => child.on("message", (message) => message === "ready" && resolve()));
   await new Promise((resolve, reject) => child.once("spawn", () => resolve(undefined)).once("error", reject));
   const pid = child.pid ?? 0;

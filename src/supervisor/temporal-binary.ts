@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { projectRoot } from "../config.ts";
 import { acquireLock, type Lock } from "./lock.ts";
-import { startProgram } from "./program.ts";
+import { startProgram, type Watch } from "./program.ts";
 import { withProgress, type Say } from "./progress.ts";
 
 const run = promisify(execFile);
@@ -27,6 +27,7 @@ export interface TemporalBinary {
 export interface TemporalSearch {
   readonly environment: NodeJS.ProcessEnv;
   readonly say: Say;
+  readonly watch?: Watch;
 }
 
 /**
@@ -110,9 +111,10 @@ async function download(cache: string, search: TemporalSearch): Promise<Temporal
   try {
     const child = await startProgram({
       name: "download",
+      watch: search.watch ?? {},
+      environment: search.environment,
       command: process.execPath,
       args: [join(projectRoot, "dist", "src", "supervisor", "download-main.js"), cliRelease, folder],
-      environment: search.environment,
     });
     const limit = setTimeout(() => void child.stop("SIGKILL", 0), downloadLimitMs);
     await child.exited;
@@ -146,27 +148,17 @@ async function build(cache: string, search: TemporalSearch): Promise<TemporalBin
   try {
     const child = await startProgram({
       name: "go",
+      watch: search.watch ?? {},
       command: "go",
       args: ["install", "-trimpath", "-ldflags=-s -w", module],
       environment,
     });
-    const exit = await withProgress(search.say, "Building Temporal", () => endWithParent(child));
+    const exit = await withProgress(search.say, "Building Temporal", () => child.exited);
     const built = await keep(await findBinary([join(folder, "bin", program)]), cache);
     if (built !== undefined) return built;
     throw cannotHave(`building it with Go failed: ${exit.lastOutput.trim().split("\n").slice(-3).join(" ")}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/** A build in a process group of its own must not outlive a start that is broken off. */
-async function endWithParent(child: Awaited<ReturnType<typeof startProgram>>) {
-  const end = () => void child.stop("SIGKILL", 0);
-  process.once("exit", end);
-  try {
-    return await child.exited;
-  } finally {
-    process.off("exit", end);
   }
 }
 

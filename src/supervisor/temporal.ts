@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Connection } from "@temporalio/client";
 import { msToTs } from "@temporalio/common/lib/time.js";
-import { describeExit, startProgram, type Program, type ProgramOptions } from "./program.ts";
+import { describeExit, startProgram, type Program, type Watch } from "./program.ts";
 import type { Say } from "./progress.ts";
 import type { TemporalBinary } from "./temporal-binary.ts";
 
@@ -14,7 +14,7 @@ export interface TemporalServer extends Program {
   readonly address: string;
 }
 
-export interface TemporalOptions extends Pick<ProgramOptions, "onOutput" | "onStart"> {
+export interface TemporalOptions {
   readonly binary: TemporalBinary;
   /** Where its file lies; made at the first start. */
   readonly directory: string;
@@ -22,6 +22,7 @@ export interface TemporalOptions extends Pick<ProgramOptions, "onOutput" | "onSt
   readonly uiPort: number;
   readonly namespace: string;
   readonly say: Say;
+  readonly watch?: Watch;
 }
 
 /** By what runs are found in the Web UI (DESIGN.md §5). */
@@ -69,8 +70,8 @@ class EndedAtStartError extends Error {}
 
 async function startServer(options: TemporalOptions): Promise<TemporalServer> {
   const program = await startProgram({
-    ...options,
     name: "Temporal",
+    watch: options.watch ?? {},
     command: options.binary.path,
     args: serverArguments(options),
     environment: { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC" },
@@ -92,14 +93,13 @@ async function startServer(options: TemporalOptions): Promise<TemporalServer> {
 }
 
 function serverArguments(options: TemporalOptions): string[] {
-  return [
-    ...["server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"],
-    ...["--port", String(options.port), "--ui-port", String(options.uiPort)],
-    ...["--db-filename", databaseFile(options), "--namespace", options.namespace],
-    ...["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"],
-    ...searchAttributes.flatMap((name) => ["--search-attribute", `${name}=Keyword`]),
-    ...dynamicConfig.flatMap((setting) => ["--dynamic-config-value", setting]),
-  ];
+  const where = ["--ip", "127.0.0.1", "--port", String(options.port), "--ui-port", String(options.uiPort)];
+  const storage = ["--db-filename", databaseFile(options), "--namespace", options.namespace];
+  const pragmas = ["journal_mode=wal", "synchronous=normal"].flatMap((pragma) => ["--sqlite-pragma", pragma]);
+  const attributes = searchAttributes.flatMap((name) => ["--search-attribute", `${name}=Keyword`]);
+  const settings = dynamicConfig.flatMap((setting) => ["--dynamic-config-value", setting]);
+  const command = ["server", "start-dev", "--log-level", "error"];
+  return [...command, ...where, ...storage, ...pragmas, ...attributes, ...settings];
 }
 
 async function waitForNamespace(options: {

@@ -24,16 +24,23 @@ declare module "vitest" {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), "tandem-test-"));
   const temporal = bringTemporal(directory);
-  const postgres = await bringPostgres(directory);
+  const postgres = await bringPostgres(directory).catch(async (error: unknown) => {
+    await end(await temporal, directory);
+    throw error;
+  });
   const outcome = await temporal;
   project.provide("postgresUrl", postgres.url.replace(/\/tandem$/, ""));
   project.provide("temporalAddress", "address" in outcome ? outcome.address : "");
   project.provide("temporalFailure", "failure" in outcome ? outcome.failure : "");
   return async () => {
-    if ("address" in outcome) await stopTemporal(outcome);
     await stopPostgres(postgres);
-    await rm(directory, { recursive: true, force: true });
+    await end(outcome, directory);
   };
+}
+
+async function end(temporal: TemporalServer | { failure: string }, directory: string): Promise<void> {
+  if ("address" in temporal) await stopTemporal(temporal);
+  await rm(directory, { recursive: true, force: true });
 }
 
 async function bringPostgres(directory: string): Promise<Postgres> {

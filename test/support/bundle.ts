@@ -1,0 +1,30 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleWorkflowCode } from "@temporalio/worker";
+import { projectRoot } from "../../src/config.ts";
+
+const sources = [
+  "src/workflows/run.ts",
+  "src/workflows/index.ts",
+  "src/definition/interpret.ts",
+  "src/definition/plan.ts",
+  "package-lock.json",
+];
+
+/** The bundle of today's workflows; built once, whichever test file asks first. */
+export async function workflowBundlePath(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const source of sources) hash.update(await readFile(join(projectRoot, source)));
+  const path = join(tmpdir(), `tandem-workflows-${hash.digest("hex").slice(0, 16)}.js`);
+  if (existsSync(path)) return path;
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(projectRoot, "src/workflows/index.ts"),
+    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {}, log() {} },
+  });
+  await writeFile(`${path}.${process.pid}`, code);
+  await rename(`${path}.${process.pid}`, path);
+  return path;
+}
