@@ -1,0 +1,22 @@
+import type { MailTransport } from "../mailbox/transport.ts";
+import { createRecord } from "./create-record.ts";
+import { deleteRecord } from "./delete-record.ts";
+import { pickRecord } from "./pick-record.ts";
+import { searchRecords } from "./search-records.ts";
+import { createSendEmail } from "./send-email.ts";
+import type { StepKinds } from "./step-kind.ts";
+import { updateRecord } from "./update-record.ts";
+import { upsertRecord } from "./upsert-record.ts";
+
+/** Every step kind, by the name that definitions use. A new one is a file of its own and a line here. */
+export function createStepKinds({ mail }: { mail: MailTransport }) {
+  return {
+    "create-record": createRecord,
+    "update-record": updateRecord,
+    "upsert-record": upsertRecord,
+    "delete-record": deleteRecord,
+    "search-records": searchRecords,
+    "pick-record": pickRecord,
+    "send-email": createSendEmail(mail),
+  } satisfies StepKinds;
+}
