@@ -1,9 +1,12 @@
 import { keepGateway, keepPostgres, keepTemporal, keepWorker, migrateDatabase, type House } from "./parts.ts";
 import type { Part } from "./part.ts";
+import { findConfiguredTemporal, withOwnTemporal } from "./temporal-target.ts";
 
 /** Everything that `npm start` keeps running. */
 export interface RunningHouse {
   readonly temporalUiUrl: string | undefined;
+  /** Whether an API key was made that nobody has seen. */
+  readonly apiKeyCreated: boolean;
 }
 
 /** The parts that were begun, in the order in which they were. */
@@ -43,36 +46,31 @@ export function createParts(): Parts {
  * the migration and the gateway, which needs no Temporal, then the worker. Resolves when all are up.
  */
 export async function startHouse(house: House, parts: Parts): Promise<RunningHouse> {
-  const temporal = startTemporalOnce(house, parts);
-  // The gateway serves even while Temporal is still being brought; its failure is met below.
+  const elsewhere = findConfiguredTemporal(house.environment);
+  const temporal = elsewhere === undefined ? parts.begin(() => keepTemporal(house)).started : Promise.resolve();
+  // The gateway serves while Temporal is still being brought; a failure of that is met below.
   temporal.catch(() => {});
   const databaseUrl = house.config.DATABASE_URL ?? (await parts.begin(() => keepPostgres(house)).started).url;
-  const withDatabase = withEnvironment(house, { DATABASE_URL: databaseUrl, ...mailboxPort(house) });
-  await migrateDatabase(withDatabase);
-  const uiUrl = house.config.TEMPORAL_UI_URL ?? ownUiUrl(house);
-  const forOwn = withEnvironment(withDatabase, {
-    TEMPORAL_ADDRESS: house.config.TEMPORAL_ADDRESS ?? `127.0.0.1:${house.ports.temporal}`,
-    ...(uiUrl === undefined ? {} : { TEMPORAL_UI_URL: uiUrl }),
-  });
-  const gateway = parts.begin(() => keepGateway(forOwn));
-  await Promise.all([gateway.started, temporal]);
-  await parts.begin(() => keepWorker(forOwn)).started;
-  return { temporalUiUrl: uiUrl };
+  const own = { ...house, environment: ownEnvironment(house, { databaseUrl, elsewhere }) };
+  const { apiKeyCreated } = await migrateDatabase(own);
+  await Promise.all([parts.begin(() => keepGateway(own)).started, temporal]);
+  await parts.begin(() => keepWorker(own)).started;
+  return { temporalUiUrl: own.environment["TEMPORAL_UI_URL"], apiKeyCreated };
 }
 
-async function startTemporalOnce(house: House, parts: Parts): Promise<void> {
-  if (house.config.TEMPORAL_ADDRESS !== undefined) return;
-  await parts.begin(() => keepTemporal(house)).started;
-}
-
-function ownUiUrl(house: House): string | undefined {
-  return house.config.TEMPORAL_ADDRESS === undefined ? `http://127.0.0.1:${house.ports.temporalUi}` : undefined;
-}
-
-function mailboxPort({ config, ports }: House): Record<string, string> {
-  return config.SMTP_URL === undefined ? { MAILBOX_SMTP_PORT: String(config.MAILBOX_SMTP_PORT ?? ports.mailbox) } : {};
-}
-
-function withEnvironment(house: House, more: Readonly<Record<string, string>>): House {
-  return { ...house, environment: { ...house.environment, ...more } };
+/** What the gateway, the worker and the migration find in their environment. */
+function ownEnvironment(
+  { config, directory, environment, ports }: House,
+  { databaseUrl, elsewhere }: { databaseUrl: string; elsewhere: string | undefined },
+): NodeJS.ProcessEnv {
+  const mailbox =
+    config.SMTP_URL === undefined ? { MAILBOX_SMTP_PORT: String(config.MAILBOX_SMTP_PORT ?? ports.mailbox) } : {};
+  const common = { DATABASE_URL: databaseUrl, ...mailbox };
+  if (elsewhere !== undefined) return { ...environment, ...common };
+  const address = `127.0.0.1:${ports.temporal}`;
+  return {
+    TEMPORAL_UI_URL: `http://127.0.0.1:${ports.temporalUi}`,
+    ...withOwnTemporal(environment, { address, directory }),
+    ...common,
+  };
 }

@@ -38,8 +38,9 @@ async function run(config: Config, begun: Parts): Promise<void> {
   const state = await openState(directory, say);
   const records = createProcessRecords(recordsFile);
   const house = { config, environment: process.env, directory, ports: state.ports, records, say };
-  const { temporalUiUrl } = await startHouse(house, begun);
-  await welcome({ config, directory, temporalUiUrl, key: state.keyShown ? "name its file" : "show", say });
+  const { temporalUiUrl, apiKeyCreated } = await startHouse(house, begun);
+  const key = apiKeyCreated || !state.keyShown ? "show" : "name its file";
+  await welcome({ config, directory, temporalUiUrl, key, say });
   await writeState(directory, { ...state, keyShown: true });
 }
 

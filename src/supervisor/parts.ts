@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { z } from "zod";
 import { projectRoot, type Config } from "../config.ts";
 import { keepRunning, type Part } from "./part.ts";
 import { createPartLog, type PartLog } from "./part-log.ts";
@@ -79,11 +80,14 @@ export function keepWorker(house: House): Part {
   return keepOwn(house, { name: "worker", entry: "worker/main.js", graceMs: 10_000, wait: waitForWorker });
 }
 
+/** The line that the migration prints last. */
+const migrated = z.object({ apiKeyCreated: z.boolean() });
+
 /**
  * Brings the database up to date and installs what the first start installs, then ends. Throws an
  * Error with what it said when it fails.
  */
-export async function migrateDatabase(house: House): Promise<void> {
+export async function migrateDatabase(house: House): Promise<z.output<typeof migrated>> {
   const log = openLog(house, "migrate");
   const program = await startProgram({
     ...own(house, "api/migrate-main.js"),
@@ -91,7 +95,7 @@ export async function migrateDatabase(house: House): Promise<void> {
     watch: { onOutput: log.write, onStart: record(house, "migrate", () => {}) },
   });
   const exit = await withProgress(house.say, "Bringing the database up to date", () => program.exited);
-  if (exit.code === 0) return;
+  if (exit.code === 0) return migrated.parse(JSON.parse(exit.lastOutput.trim().split("\n").at(-1) ?? ""));
   throw new Error(
     `The database could not be brought up to date (${describeExit(exit)}): ${lastSentence(exit.lastOutput)}`,
   );
