@@ -20,8 +20,10 @@ export function createPool({ url, max, name }: { url: string; max: number; name:
     idleTimeoutMillis: 30_000,
     keepAlive: true,
   });
-  // An idle connection that breaks (Postgres restarted) is replaced at the next use.
+  // A connection that breaks while idle, or between two statements of a transaction, says so by an
+  // event that would end the process. Whoever uses it next gets the error; the pool replaces it.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   return pool;
 }
 

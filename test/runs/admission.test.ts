@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import { admit, markStarted, takeOverStarts } from "../../src/runs/admission.ts";
+import { failAttempt, readWait } from "../../src/runs/attempts.ts";
+import { closeCancelled, releaseKey } from "../../src/runs/close.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { enqueue, insertWorkflow, insertWorkspace } from "../support/rows.ts";
+
+const { pool } = await createTestDatabase();
+
+async function workspaceWith(limit: number, keys: string[]) {
+  const workspaceId = await insertWorkspace(pool, { limit });
+  const workflows = await Promise.all(keys.map((key) => insertWorkflow(pool, workspaceId, key)));
+  return { workspaceId, workflows: workflows.map((workflow) => ({ workspaceId, ...workflow })) };
+}
+
+function admitAll(workspaceId: string, most = 1_000) {
+  return admit(pool, { workspaceId, owner: "test", most });
+}
+
+async function close(runId: string): Promise<void> {
+  expect(await closeCancelled(pool, { runId, fence: 1 })).toBe(true);
+  await releaseKey(pool, runId);
+}
+
+test("no more runs than the workspace's limit hold a slot, whoever admits", async () => {
+  const { workspaceId, workflows } = await workspaceWith(5, ["one"]);
+  for (let i = 0; i < 20; i++) await enqueue(pool, workflows[0]!);
+  const rounds = await Promise.all(Array.from({ length: 8 }, () => admitAll(workspaceId)));
+  expect(rounds.flat()).toHaveLength(5);
+  expect(await admitAll(workspaceId)).toHaveLength(0);
+});
+
+test("a limit of 0 holds admission", async () => {
+  const { workspaceId, workflows } = await workspaceWith(0, ["one"]);
+  await enqueue(pool, workflows[0]!);
+  expect(await admitAll(workspaceId)).toHaveLength(0);
+});
+
+test("the oldest goes first, a manual run before the others", async () => {
+  const { workspaceId, workflows } = await workspaceWith(1, ["one"]);
+  const first = await enqueue(pool, workflows[0]!);
+  await enqueue(pool, workflows[0]!);
+  const manual = await enqueue(pool, { ...workflows[0]!, priority: "manual" });
+  expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([manual]);
+  await close(manual);
+  expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([first]);
+});
+
+test("workflows take turns: a backlog of one does not keep another waiting", async () => {
+  const { workspaceId, workflows } = await workspaceWith(4, ["busy", "quiet"]);
+  const [busy, quiet] = workflows;
+  for (let i = 0; i < 10; i++) await enqueue(pool, busy!);
+  expect(await admitAll(workspaceId, 3)).toHaveLength(3);
+  const late = await enqueue(pool, quiet!);
+  expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([late]);
+});
+
+test("of one concurrency key as many go at once as it allows, the oldest first, the next when one closes", async () => {
+  const { workspaceId, workflows } = await workspaceWith(100, ["keyed"]);
+  const concurrency = { key: "ada", limit: 2, scope: "workflow" as const };
+  const ids: string[] = [];
+  for (let i = 0; i < 5; i++) ids.push(await enqueue(pool, { ...workflows[0]!, concurrency }));
+  await enqueue(pool, { ...workflows[0]!, concurrency: { ...concurrency, key: "other" } });
+  const admitted = (await admitAll(workspaceId)).map((run) => run.runId);
+  expect(admitted).toHaveLength(3);
+  expect(admitted).toEqual(expect.arrayContaining(ids.slice(0, 2)));
+  expect(await admitAll(workspaceId)).toHaveLength(0);
+  await close(ids[1]!);
+  expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([ids[2]]);
+});
+
+test("workflows share a key only where its scope is the workspace", async () => {
+  const { workspaceId, workflows } = await workspaceWith(100, ["in", "out"]);
+  for (const workflow of workflows) {
+    await enqueue(pool, { ...workflow, concurrency: { key: "pair", limit: 1, scope: "workspace" } });
+    await enqueue(pool, { ...workflow, concurrency: { key: "own", limit: 1, scope: "workflow" } });
+  }
+  expect(await admitAll(workspaceId)).toHaveLength(3);
+});
+
+test("a start that was leased and not finished is taken over when the lease is over", async () => {
+  const { workspaceId, workflows } = await workspaceWith(100, ["one"]);
+  const id = await enqueue(pool, workflows[0]!);
+  await admitAll(workspaceId);
+  expect(await takeOverStarts(pool, "other")).toEqual([]);
+  await pool.query("update tandem.runs set lease_until = now() - interval '1 second' where id = $1", [id]);
+  expect((await takeOverStarts(pool, "other")).map((run) => run.runId)).toEqual([id]);
+  await markStarted(pool, [id]);
+  expect(await takeOverStarts(pool, "third")).toEqual([]);
+});
+
+test("a run that waits gives its slot to others and gets one again before new runs of its workflow", async () => {
+  const { workspaceId, workflows } = await workspaceWith(1, ["one"]);
+  const waiting = await enqueue(pool, workflows[0]!);
+  const next = await enqueue(pool, workflows[0]!);
+  await admitAll(workspaceId);
+  await markStarted(pool, [waiting]);
+  const failed = { path: "tell", attempt: 1, error: { code: "mail-unavailable", message: "away" }, startedAt: new Date(), pauseMs: 60_000 };
+  expect(await failAttempt(pool, { runId: waiting, fence: 1 }, failed)).toEqual({ kind: "wait", waitId: "tell#1" });
+  expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([next]);
+  await enqueue(pool, workflows[0]!);
+  await close(next);
+  expect(await readWait(pool, waiting, "tell#1")).toBe(false);
+  await pool.query("update tandem.runs set due_at = now() where id = $1", [waiting]);
+  expect(await admitAll(workspaceId)).toMatchObject([{ runId: waiting, resumed: true }]);
+  expect(await readWait(pool, waiting, "tell#1")).toBe(true);
+});
