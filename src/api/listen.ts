@@ -11,7 +11,10 @@ export interface Listening {
 }
 
 /** Listens; throws an Error with a sentence for people when the port cannot be had. */
-export async function listen(handler: RequestListener, { host, port }: { host: string; port: number }): Promise<Listening> {
+export async function listen(
+  handler: RequestListener,
+  { host, port }: { host: string; port: number },
+): Promise<Listening> {
   // A sender that trickles its headers or its body is cut off.
   const server = createServer({ headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 20_000 }, handler);
   await new Promise<void>((resolve, reject) => {
@@ -39,5 +42,7 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number): Erro
     EACCES: `Port ${port} on ${host} may not be used by this user. Set PORT to one above 1023.`,
     EADDRNOTAVAIL: `${host} is not an address of this machine. Set HOST to one that is, e.g. 127.0.0.1 or 0.0.0.0.`,
   };
-  return new Error(sentences[error.code ?? ""] ?? `Listening on ${host}:${port} failed: ${error.message}`, { cause: error });
+  return new Error(sentences[error.code ?? ""] ?? `Listening on ${host}:${port} failed: ${error.message}`, {
+    cause: error,
+  });
 }

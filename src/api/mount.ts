@@ -67,14 +67,31 @@ async function readDocument(request: Request, yaml: boolean): Promise<Json> {
 
 const yamlTypes = new Set(["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"]);
 
+/** As in JSON: past 2^53 integers become text, exactly. */
+function readInteger(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
+}
+
 /** YAML as the JSON it stands for. */
 function parseYaml(text: string): Json {
   try {
-    const document = parseDocument(text, { version: "1.2", schema: "core", uniqueKeys: true, prettyErrors: true });
+    const document = parseDocument(text, {
+      version: "1.2",
+      schema: "core",
+      uniqueKeys: true,
+      prettyErrors: true,
+      intAsBigInt: true,
+    });
     const fault = document.errors[0];
     if (fault !== undefined) throw malformed(`The body is not valid YAML: ${fault.message}`, fault);
     // Few aliases: a document of a few lines may otherwise stand for gigabytes.
-    return checkJson(document.toJS({ maxAliasCount: 20 }));
+    return checkJson(
+      document.toJS({
+        maxAliasCount: 20,
+        reviver: (_key, value: unknown) => (typeof value === "bigint" ? readInteger(value) : value),
+      }),
+    );
   } catch (error) {
     if (error instanceof ProblemError) throw error;
     throw malformed(`The body is not valid YAML: ${error instanceof Error ? error.message : String(error)}`, error);

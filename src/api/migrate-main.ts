@@ -1,0 +1,33 @@
+import { ensureInstallation } from "../catalog/bootstrap.ts";
+import { dataDirectory, getDatabaseUrl, readConfig } from "../config.ts";
+import { migrate } from "../migrations.ts";
+import { createPool } from "../sql.ts";
+import { keepApiKey } from "./api-key-file.ts";
+
+/**
+ * Brings the database up to date, makes the installation where there is none, and keeps its API key in
+ * `<data dir>/api-key`. Prints one line of JSON. May be killed anywhere and started again.
+ */
+async function main(): Promise<void> {
+  const config = readConfig();
+  await migrate(config.DATABASE_DIRECT_URL ?? getDatabaseUrl(config));
+  const pool = createPool({ url: getDatabaseUrl(config), max: 4, name: "tandem-migrate" });
+  try {
+    const installation = await ensureInstallation(pool, config);
+    const key = await keepApiKey(pool, {
+      directory: dataDirectory(config),
+      workspaceId: installation.workspaceId,
+      made: installation.apiKey,
+    });
+    process.stdout.write(
+      `${JSON.stringify({ installation: installation.id, apiKeyFile: key.file, apiKeyCreated: key.created })}\n`,
+    );
+  } finally {
+    await pool.end();
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
