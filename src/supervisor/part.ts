@@ -25,6 +25,7 @@ export interface PartOptions<P extends Program> extends Ending {
 const backoff = { firstMs: 200, lastMs: 30_000 };
 /** What ran this long is taken to be well: its next death starts the backoff anew. */
 const wellAfterMs = 30_000;
+const cleanUpMs = 10_000;
 
 /**
  * Starts a part and starts it again whenever it dies, with a growing pause and a sentence, while the
@@ -36,6 +37,8 @@ export function keepRunning<P extends Program>(options: PartOptions<P>): Part<P>
   let running: { pid: number; identity: string | undefined } | undefined;
   const onStart = (pid: number) => {
     running = { pid, identity: findIdentity(pid) };
+    // A start that was under way when the stop came must not leave anything behind.
+    if (stopped.signal.aborted) void end();
   };
   const started = options.start(onStart);
   const kept = started.then(keep, () => {});
@@ -64,9 +67,8 @@ export function keepRunning<P extends Program>(options: PartOptions<P>): Part<P>
       } catch (error) {
         if (stopped.signal.aborted) return undefined;
         const reason = error instanceof Error ? error.message : String(error);
-        options.say(
-          `${options.name} does not start: ${reason} Trying again in ${describeDuration(pauseMs(failures + 1))}.`,
-        );
+        const next = describeDuration(Math.max(1_000, pauseMs(failures + 1)));
+        options.say(`${options.name} does not start: ${reason} Trying again in ${next}.`);
       }
     }
   }
@@ -81,7 +83,8 @@ export function keepRunning<P extends Program>(options: PartOptions<P>): Part<P>
     async stop() {
       stopped.abort();
       await end();
-      await kept;
+      // A start that was broken off cleans up after itself; it must not keep the others from ending.
+      await Promise.race([kept, delay(cleanUpMs, undefined, { ref: false })]);
     },
     async restart() {
       restarting = true;

@@ -90,3 +90,11 @@ async function succeeds(
     () => false,
   );
 }
+
+/** How a program of Postgres is run, as whom and with what environment. */
+export function postgresCommand(binaries: PostgresBinaries, program: string, args: readonly string[]) {
+  const [first = program, ...rest] = [...binaries.prefix, program, ...args];
+  // Nothing of this process's environment but what finds programs: PGDATA and its like would be heard.
+  const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
+  return { command: first, args: rest, environment, ...(binaries.user === undefined ? {} : { user: binaries.user }) };
+}

@@ -1,11 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
-import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { commandLine, findIdentity } from "./identity.ts";
-import { findPostgres, type PostgresBinaries } from "./postgres-binaries.ts";
+import { findPostgres, postgresCommand, type PostgresBinaries } from "./postgres-binaries.ts";
+import { disownStalePid, ensureCluster, refuseOtherVersion } from "./postgres-cluster.ts";
 import { describeExit, startProgram, type Program, type Watch } from "./program.ts";
 
 /** A Postgres that runs and answers. */
@@ -22,6 +20,9 @@ export interface PostgresOptions {
   /** Settings beside ours, for tests. */
   readonly settings?: Readonly<Record<string, string | number>>;
 }
+
+/** They notice the death of their parent within moments. */
+const oldBackendsLimitMs = 15_000;
 
 /** What was accepted is on disk before it is answered; the rest suits a small machine. */
 const settings = {
@@ -54,9 +55,31 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   await ensureCluster(options, binaries);
   const data = join(options.directory, "data");
   await refuseOtherVersion(data, binaries);
-  await disownStalePid(data);
+  const end = Date.now() + oldBackendsLimitMs;
+  for (;;) {
+    try {
+      await disownStalePid(data);
+      return await launch(options, binaries);
+    } catch (error) {
+      if (!(error instanceof OldBackendsError) || Date.now() > end) throw error;
+      await delay(200);
+    }
+  }
+}
+
+/** After a kill the backends of the old Postgres still held its memory. */
+class OldBackendsError extends Error {}
+
+async function launch(options: PostgresOptions, binaries: PostgresBinaries): Promise<Postgres> {
+  const data = join(options.directory, "data");
   const program = await startProgram({
-    ...command(binaries, binaries.postgres, ["-D", data, "-p", String(options.port), ...settingArguments(options)]),
+    ...postgresCommand(binaries, binaries.postgres, [
+      "-D",
+      data,
+      "-p",
+      String(options.port),
+      ...settingArguments(options),
+    ]),
     name: "Postgres",
     watch: options.watch ?? {},
   });
@@ -77,65 +100,6 @@ export async function stopPostgres(program: Program): Promise<void> {
   await program.stop("SIGINT", 30_000);
 }
 
-/**
- * The cluster is made beside its place and moved there when it is whole, together with its password:
- * a kill in the middle leaves nothing that the next start would take for one.
- */
-async function ensureCluster(options: PostgresOptions, binaries: PostgresBinaries): Promise<void> {
-  const { directory } = options;
-  if (existsSync(join(directory, "data", "PG_VERSION"))) return;
-  const making = `${directory}.making`;
-  await rm(making, { recursive: true, force: true });
-  await mkdir(making, { recursive: true, mode: 0o700 });
-  const passwordFile = join(making, "password");
-  await writeFile(passwordFile, randomBytes(24).toString("hex"), { mode: 0o600 });
-  if (binaries.user !== undefined) {
-    await chown(making, binaries.user.uid, binaries.user.gid);
-    await chown(passwordFile, binaries.user.uid, binaries.user.gid);
-  }
-  const cluster = ["--pgdata", join(making, "data"), "--encoding", "UTF8"];
-  const owner = ["--username", "tandem", "--pwfile", passwordFile, "--auth", "scram-sha-256"];
-  // Postgres's own collation, which sorts alike on every machine and after every upgrade of its libraries.
-  const locale = ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"];
-  const initdb = await startProgram({
-    ...command(binaries, binaries.initdb, [...cluster, ...owner, ...locale]),
-    name: "initdb",
-    watch: options.watch ?? {},
-  });
-  const exit = await initdb.exited;
-  if (exit.code !== 0)
-    throw new Error(`Postgres could not make its data folder ${directory}: ${exit.lastOutput.trim()}`);
-  await rename(making, directory);
-}
-
-async function refuseOtherVersion(data: string, binaries: PostgresBinaries): Promise<void> {
-  const major = Number.parseInt(await readFile(join(data, "PG_VERSION"), "utf8"), 10);
-  if (major === binaries.major) return;
-  const age = major > binaries.major ? "a newer" : "an older";
-  throw new Error(
-    `The database in ${data} was made by ${age} Postgres (${major}; this Tandem brings ${binaries.major}). Start the Tandem that made it, or set DATABASE_URL to a Postgres ${major} that serves it, or choose another DATA_DIR. Nothing was changed.`,
-  );
-}
-
-/**
- * After a crash postmaster.pid names a dead pid, which by now may be anybody's (in a restarted
- * container it is). Postgres would then refuse to start. It never minds its own parent's pid, so that
- * is written instead; the rest of the file, by which it checks for old backends, stays.
- */
-async function disownStalePid(data: string): Promise<void> {
-  const file = join(data, "postmaster.pid");
-  const lines = await readFile(file, "utf8").then(
-    (text) => text.split("\n"),
-    () => undefined,
-  );
-  const pid = Number(lines?.[0]);
-  if (lines === undefined || !Number.isInteger(pid) || pid <= 1 || findIdentity(pid) === undefined) return;
-  if (commandLine(pid).includes(data)) {
-    throw new Error(`Another Postgres (process ${pid}) runs on ${data}. Stop it, or choose another DATA_DIR.`);
-  }
-  await writeFile(file, [String(process.pid), ...lines.slice(1)].join("\n"));
-}
-
 async function waitUntilAnswers(url: string, program: Program): Promise<void> {
   const exit = program.exited.then((ended) => ({ ended }));
   for (;;) {
@@ -143,7 +107,8 @@ async function waitUntilAnswers(url: string, program: Program): Promise<void> {
     const outcome = await Promise.race([exit, delay(50)]);
     if (outcome !== undefined) {
       const { ended } = outcome;
-      throw new Error(`Postgres ended with ${describeExit(ended)} while it started: ${lastLine(ended.lastOutput)}`);
+      const Reason = /pre-existing shared memory block/.test(ended.lastOutput) ? OldBackendsError : Error;
+      throw new Reason(`Postgres ended with ${describeExit(ended)} while it started: ${lastLine(ended.lastOutput)}`);
     }
   }
 }
@@ -160,7 +125,8 @@ async function answers(url: string): Promise<boolean> {
     if (error instanceof pg.DatabaseError && error.code?.startsWith("28") === true) throw error;
     return false;
   } finally {
-    await client.end().catch(() => {});
+    // Not awaited: where the server hung up during the handshake, the driver waits for ever.
+    client.end().catch(() => {});
   }
 }
 
@@ -177,13 +143,6 @@ async function ensureDatabase(url: string): Promise<void> {
 
 function settingArguments(options: PostgresOptions): string[] {
   return Object.entries({ ...settings, ...options.settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-}
-
-function command(binaries: PostgresBinaries, program: string, args: readonly string[]) {
-  const [first = program, ...rest] = [...binaries.prefix, program, ...args];
-  // Nothing of this process's environment but what finds programs: PGDATA and its like would be heard.
-  const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
-  return { command: first, args: rest, environment, ...(binaries.user === undefined ? {} : { user: binaries.user }) };
 }
 
 function lastLine(output: string): string {

@@ -49,12 +49,11 @@ const dynamicConfig = [
 export async function startTemporal(options: TemporalOptions): Promise<TemporalServer> {
   await mkdir(options.directory, { recursive: true });
   await setAsideOtherRelease(options);
-  const found = existsSync(databaseFile(options));
   try {
     return await startServer(options);
   } catch (error) {
-    if (!found || !(error instanceof EndedAtStartError)) throw error;
-    options.say(`Temporal could not open its file (${error.message}).`);
+    if (!(error instanceof UnreadableFileError)) throw error;
+    options.say(`Temporal could not open its file: ${error.message}`);
     await setAside(options, "unreadable");
     return startServer(options);
   }
@@ -65,8 +64,10 @@ export async function stopTemporal(program: Program): Promise<void> {
   await program.stop("SIGINT", 10_000);
 }
 
-/** The server ended before it answered. */
-class EndedAtStartError extends Error {}
+/** The server ended by itself because of what its file holds. */
+class UnreadableFileError extends Error {}
+
+const unreadable = /file is not a database|malformed|SQL logic error|no such (table|column)/;
 
 async function startServer(options: TemporalOptions): Promise<TemporalServer> {
   const program = await startProgram({
@@ -78,9 +79,10 @@ async function startServer(options: TemporalOptions): Promise<TemporalServer> {
   });
   const address = `127.0.0.1:${options.port}`;
   const ended = program.exited.then((exit) => {
-    throw new EndedAtStartError(
-      `it ended with ${describeExit(exit)}: ${exit.lastOutput.trim().split("\n").at(-1) ?? ""}`,
-    );
+    const message = `it ended with ${describeExit(exit)}: ${exit.lastOutput.trim().split("\n").at(-1) ?? ""}`;
+    // Ended by a signal, or for want of its port: the file is not to blame.
+    const blamesFile = exit.signal === null && exit.code !== 0 && unreadable.test(exit.lastOutput);
+    throw blamesFile ? new UnreadableFileError(message) : new Error(`Temporal did not start: ${message}`);
   });
   try {
     await Promise.race([ended, waitForNamespace({ address, namespace: options.namespace, untilEnd: program.exited })]);

@@ -35,19 +35,22 @@ export async function welcome({ config, directory, temporalUiUrl, key, say }: We
     (text) => text.trim(),
     () => undefined,
   );
-  say("");
-  say("Tandem is up.");
-  say(`  API           ${base}/docs${config.PUBLIC_URL === undefined ? "  (reachable from this machine only)" : ""}`);
-  say(`  Temporal UI   ${temporalUiUrl ?? "not known; set TEMPORAL_UI_URL"}`);
-  say(`  Mailbox       ${config.SMTP_URL === undefined ? `${base}/mailbox` : "not used, since SMTP_URL is set"}`);
-  say(`  API key       ${describeKey(apiKey, keyFile, key)}`);
-  const url = apiKey === undefined ? undefined : await findHook(localUrl(config), apiKey);
-  if (url !== undefined) {
-    say("");
-    say("Send it a web form:");
-    say(`  curl -X POST ${url} -H 'content-type: application/json' -d '${JSON.stringify(example)}'`);
-  }
-  say("");
+  const hook = apiKey === undefined ? undefined : await findHook(localUrl(config), apiKey);
+  const lines = [
+    "",
+    "Tandem is up.",
+    `  API           ${base}/docs${config.PUBLIC_URL === undefined ? "  (reachable from this machine only)" : ""}`,
+    `  Temporal UI   ${temporalUiUrl ?? "not known; set TEMPORAL_UI_URL"}`,
+    `  Mailbox       ${config.SMTP_URL === undefined ? `${base}/mailbox` : "not used, since SMTP_URL is set"}`,
+    `  API key       ${describeKey(apiKey, keyFile, key)}`,
+    "",
+    ...(hook === undefined ? [] : ["Send it a web form:", `  ${formCommand(hook)}`, ""]),
+  ];
+  say(lines.join("\n"));
+}
+
+function formCommand(url: string): string {
+  return `curl -X POST ${url} -H 'content-type: application/json' -d '${JSON.stringify(example)}'`;
 }
 
 function describeKey(apiKey: string | undefined, file: string, key: WelcomeOptions["key"]): string {

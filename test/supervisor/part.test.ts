@@ -31,6 +31,17 @@ test("a part that ignores the signal is ended by force after its grace", async (
   expect(pids.map(findIdentity)).toEqual([undefined]);
 });
 
+test("what a start brings after the stop came is ended too", async () => {
+  let goOn = () => {};
+  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  const { part, pids } = keepNode("setInterval(() => {}, 1000)", { before: () => gate });
+  const stopping = part.stop();
+  goOn();
+  await stopping;
+  expect(pids).toHaveLength(1);
+  await until("it is gone", () => findIdentity(pids[0] ?? 0) === undefined);
+});
+
 test("a part that dies over and over is started again with growing pauses", async () => {
   const starts: number[] = [];
   const { part } = keepNode("", { onStart: () => starts.push(Date.now()) });
@@ -43,7 +54,11 @@ test("a part that dies over and over is started again with growing pauses", asyn
 
 function keepNode(
   script: string,
-  { command = process.execPath, onStart = () => {} }: { command?: string; onStart?: () => void } = {},
+  {
+    command = process.execPath,
+    before = async () => {},
+    onStart = () => {},
+  }: { command?: string; before?: () => Promise<void>; onStart?: () => void } = {},
 ): { part: Part; pids: number[]; said: string[] } {
   const pids: number[] = [];
   const said: string[] = [];
@@ -53,6 +68,7 @@ function keepNode(
     graceMs: 500,
     say: (sentence) => said.push(sentence),
     start: async (tell) => {
+      await before();
       const program = await startProgram({
         name: "Sleeper",
         command,

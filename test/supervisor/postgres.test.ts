@@ -7,7 +7,6 @@ import { findIdentity } from "../../src/supervisor/identity.ts";
 import { chooseFreePort } from "../../src/supervisor/ports.ts";
 import { startPostgres, stopPostgres, type Postgres } from "../../src/supervisor/postgres.ts";
 import { createTestFolder } from "../support/folder.ts";
-import { until } from "../support/until.ts";
 
 test("Postgres is made, answers, is killed, recovers what was committed, and leaves no process", async () => {
   const directory = join(await createTestFolder(), "postgres");
@@ -15,8 +14,7 @@ test("Postgres is made, answers, is killed, recovers what was committed, and lea
   await query(first, "create table kept as select 1 as one");
   process.kill(first.pid, "SIGKILL");
   await first.exited;
-  // Its backends notice the death of their parent by themselves; until then the memory is theirs.
-  const second = await until("Postgres recovers", () => bring(directory));
+  const second = await bring(directory);
   expect(await query(second, "select one from kept")).toEqual([{ one: 1 }]);
   await stopPostgres(second);
   expect(findIdentity(second.pid)).toBeUndefined();
@@ -49,7 +47,7 @@ test("a stale pid file that names a living stranger does not keep Postgres from 
   const lines = (await readFile(file, "utf8")).split("\n");
   // The test runner lives, and is not the parent of the new Postgres.
   await writeFile(file, [String(process.ppid), ...lines.slice(1)].join("\n"));
-  const second = await until("Postgres recovers", () => bring(directory));
+  const second = await bring(directory);
   expect(await query(second, "select 1 as one")).toEqual([{ one: 1 }]);
 });
 

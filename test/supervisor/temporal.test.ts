@@ -25,7 +25,16 @@ test("a file that cannot be opened is set aside, and the start goes on", async (
   await writeFile(join(directory, "temporal.db"), "this is no database ".repeat(1_000));
   await writeFile(join(directory, "server-release"), serverRelease);
   const { said } = await bring(directory);
-  expect(said.join(" ")).toMatch(/could not open its file .* set aside as /);
+  expect(said.join(" ")).toMatch(/could not open its file: .*not a database.* set aside as /);
+});
+
+test("a start that is ended from outside leaves the file where it is", async () => {
+  const directory = await createTestFolder();
+  await stopTemporal((await bring(directory)).server);
+  const before = await readdir(directory);
+  await expect(bring(directory, (pid) => process.kill(pid, "SIGTERM"))).rejects.toThrow(/did not start/);
+  expect(await readdir(directory)).toEqual(expect.arrayContaining(before));
+  expect((await readdir(directory)).filter((name) => name.includes("unreadable"))).toEqual([]);
 });
 
 test("what Temporal knows survives a kill and a restart", async () => {
@@ -51,7 +60,10 @@ test("a binary that is named but is none is refused with a sentence", async () =
   await expect(getTemporalBinary(search)).rejects.toThrow(/TEMPORAL_CLI_PATH: \/bin\/cat is not a Temporal binary/);
 });
 
-async function bring(directory: string): Promise<{ server: TemporalServer; said: string[] }> {
+async function bring(
+  directory: string,
+  onStart: (pid: number) => void = () => {},
+): Promise<{ server: TemporalServer; said: string[] }> {
   const said: string[] = [];
   const say = (sentence: string) => said.push(sentence);
   const port = await chooseFreePort();
@@ -62,6 +74,7 @@ async function bring(directory: string): Promise<{ server: TemporalServer; said:
     uiPort: await chooseFreePort([port]),
     namespace: "default",
     say,
+    watch: { onStart },
   });
   onTestFinished(() => stopTemporal(server));
   return { server, said };
