@@ -15,12 +15,25 @@ const lock = join(root, "dist", ".lock");
 
 /** Installs and builds what is missing or out of date. Throws when that fails. */
 export async function prepare() {
+  endWithNpm();
   if (isInstalled() && isBuilt()) return;
   // Two starts of a fresh clone at once: the second waits, then finds everything done.
   await withLock(lock, async () => {
     if (!isInstalled()) await installDependencies();
     if (!isBuilt()) await buildNow();
   });
+}
+
+/** SIGTERM to npm ends the shell between npm and us, which tells us nothing: then we end as by SIGTERM. */
+function endWithNpm() {
+  if (process.env["npm_lifecycle_event"] === undefined) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, "SIGTERM");
+  }, 250);
+  watch.unref();
 }
 
 /** Installs the dependencies when they are not what package-lock.json says. */
