@@ -29,7 +29,7 @@ async function rebuild() {
   if (isBuilt()) return;
   try {
     await build();
-    supervisor.kill("SIGHUP");
+    supervisor.kill("SIGUSR2");
   } catch (error) {
     console.error(error.message);
   }

@@ -1,3 +1,4 @@
+import { checkDatabase } from "./check-database.ts";
 import { keepGateway, keepPostgres, keepTemporal, keepWorker, migrateDatabase, type House } from "./parts.ts";
 import type { Part } from "./part.ts";
 import { findConfiguredTemporal, withOwnTemporal } from "./temporal-target.ts";
@@ -50,12 +51,19 @@ export async function startHouse(house: House, parts: Parts): Promise<RunningHou
   const temporal = elsewhere === undefined ? parts.begin(() => keepTemporal(house)).started : Promise.resolve();
   // The gateway serves while Temporal is still being brought; a failure of that is met below.
   temporal.catch(() => {});
-  const databaseUrl = house.config.DATABASE_URL ?? (await parts.begin(() => keepPostgres(house)).started).url;
+  const databaseUrl = await findOrBringDatabase(house, parts);
   const own = { ...house, environment: ownEnvironment(house, { databaseUrl, elsewhere }) };
   const { apiKeyCreated } = await migrateDatabase(own);
   await Promise.all([parts.begin(() => keepGateway(own)).started, temporal]);
   await parts.begin(() => keepWorker(own)).started;
   return { temporalUiUrl: own.environment["TEMPORAL_UI_URL"], apiKeyCreated };
+}
+
+async function findOrBringDatabase(house: House, parts: Parts): Promise<string> {
+  const given = house.config.DATABASE_URL;
+  if (given === undefined) return (await parts.begin(() => keepPostgres(house)).started).url;
+  await checkDatabase(given);
+  return given;
 }
 
 /** What the gateway, the worker and the migration find in their environment. */

@@ -5,8 +5,8 @@ import type { Say } from "./progress.ts";
 
 const rotateAtBytes = 10 * 1_048_576;
 const keptFiles = 3;
-/** The same error is said once in this time. */
-const quietMs = 60_000;
+/** The same sentence is said once in this time. */
+const quietMs = 5 * 60_000;
 
 /** Where one part's output goes. */
 export interface PartLog {
@@ -14,12 +14,12 @@ export interface PartLog {
   write(text: string): void;
 }
 
-/** pino's line; 50 is its level "error". */
-const errorLine = z.object({ level: z.number().min(50), msg: z.string().default("an error without a message") });
+/** pino's line; 40 is its level "warn". */
+const warningLine = z.object({ level: z.number().min(40), msg: z.string().default("an error without a message") });
 
 /**
  * Writes a part's output to `<directory>/<name>.log`, which is renamed when it grows past 10 MiB, and
- * says each structured error in it as a sentence.
+ * says each structured warning and error in it as a sentence.
  */
 export function createPartLog({ directory, name, say }: { directory: string; name: string; say: Say }): PartLog {
   const file = join(directory, `${name}.log`);
@@ -30,7 +30,7 @@ export function createPartLog({ directory, name, say }: { directory: string; nam
   const lastSaid = new Map<string, number>();
 
   function surface(line: string): void {
-    const message = errorIn(line);
+    const message = warningIn(line);
     if (message === undefined || Date.now() - (lastSaid.get(message) ?? 0) < quietMs) return;
     if (lastSaid.size > 1_000) lastSaid.clear();
     lastSaid.set(message, Date.now());
@@ -67,10 +67,10 @@ function rotate(file: string): void {
   }
 }
 
-function errorIn(line: string): string | undefined {
+function warningIn(line: string): string | undefined {
   if (!line.startsWith("{")) return undefined;
   try {
-    return errorLine.safeParse(JSON.parse(line)).data?.msg;
+    return warningLine.safeParse(JSON.parse(line)).data?.msg;
   } catch {
     return undefined;
   }

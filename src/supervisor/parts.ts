@@ -10,7 +10,7 @@ import type { ProcessRecords } from "./records.ts";
 import type { Ports } from "./state.ts";
 import { getTemporalBinary } from "./temporal-binary.ts";
 import { startTemporal, type TemporalServer } from "./temporal.ts";
-import { waitForGateway, waitForWorker } from "./readiness.ts";
+import { waitForGateway } from "./readiness.ts";
 
 /** What every part is started with. */
 export interface House {
@@ -75,9 +75,9 @@ export function keepGateway(house: House): Part {
   return keepOwn(house, { name: "gateway", entry: "api/main.js", graceMs: 6_000, wait: waitForGateway });
 }
 
-/** The worker; up when it polls Temporal. */
+/** The worker; up when it says so: it polls Temporal then. */
 export function keepWorker(house: House): Part {
-  return keepOwn(house, { name: "worker", entry: "worker/main.js", graceMs: 10_000, wait: waitForWorker });
+  return keepOwn(house, { name: "worker", entry: "worker/main.js", graceMs: 10_000, wait: ({ ready }) => ready });
 }
 
 /** The line that the migration prints last. */

@@ -128,7 +128,9 @@ async function download(cache: string, search: TemporalSearch): Promise<Temporal
 }
 
 async function build(cache: string, search: TemporalSearch): Promise<TemporalBinary> {
-  if (!(await run("go", ["version"], { env: search.environment }).then(() => true, () => false))) throw cannotHave("Go is not there to build it"); // prettier-ignore
+  await run("go", ["version"], { env: search.environment }).catch(() => {
+    throw cannotHave("Go is not there to build it");
+  });
   search.say(
     "The download is out of reach from here. Building Temporal from its source with Go: 3 to 6 minutes, once.",
   );

@@ -59,8 +59,9 @@ test("a second Postgres on a folder in use is refused with a sentence", async ()
 
 test("what was answered is on disk, and only this machine can connect", async () => {
   const postgres = await bring(join(await createTestFolder(), "postgres"));
-  const { rows } = { rows: await query(postgres, "select name, setting from pg_settings where name in ('fsync', 'synchronous_commit', 'listen_addresses') order by name") }; // prettier-ignore
-  expect(rows).toEqual([
+  const names = "'fsync', 'synchronous_commit', 'listen_addresses'";
+  const text = `select name, setting from pg_catalog.pg_settings where name in (${names}) order by name`;
+  expect(await query(postgres, text)).toEqual([
     { name: "fsync", setting: "on" },
     { name: "listen_addresses", setting: "127.0.0.1" },
     { name: "synchronous_commit", setting: "on" },

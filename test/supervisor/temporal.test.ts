@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Connection } from "@temporalio/client";
+import { msToTs } from "@temporalio/common/lib/time.js";
 import { expect, onTestFinished, test } from "vitest";
 import { chooseFreePort } from "../../src/supervisor/ports.ts";
 import { getTemporalBinary, serverRelease } from "../../src/supervisor/temporal-binary.ts";
@@ -40,10 +41,11 @@ test("a start that is ended from outside leaves the file where it is", async () 
 test("what Temporal knows survives a kill and a restart", async () => {
   const directory = await createTestFolder();
   const { server } = await bring(directory);
-  await onServer(
-    server,
-    (connection) =>
-    connection.workflowService.registerNamespace({ namespace: "kept", workflowExecutionRetentionPeriod: { seconds: 86_400 as never } }), // prettier-ignore
+  await onServer(server, (connection) =>
+    connection.workflowService.registerNamespace({
+      namespace: "kept",
+      workflowExecutionRetentionPeriod: msToTs(86_400_000),
+    }),
   );
   process.kill(server.pid, "SIGKILL");
   await server.exited;

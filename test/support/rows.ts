@@ -14,9 +14,16 @@ export async function insertWorkspace(sql: Sql, values: { limit?: number } = {})
 }
 
 /** A workflow with one active version of no steps. */
-export async function insertWorkflow(sql: Sql, workspaceId: string, key: string): Promise<{ workflowId: string; versionId: string }> {
+export async function insertWorkflow(
+  sql: Sql,
+  workspaceId: string,
+  key: string,
+): Promise<{ workflowId: string; versionId: string }> {
   const [workflowId, versionId] = [createId(), createId()];
-  await sql.query("insert into tandem.workflows (id, workspace_id, key, name, status) values ($1, $2, $3, $3, 'active')", [workflowId, workspaceId, key]);
+  await sql.query(
+    "insert into tandem.workflows (id, workspace_id, key, name, status) values ($1, $2, $3, $3, 'active')",
+    [workflowId, workspaceId, key],
+  );
   await sql.query(
     `insert into tandem.workflow_versions (id, workflow_id, number, status, definition, plan)
      values ($1, $2, 1, 'active', '{}', '{"format":1,"steps":[],"blockMs":2000}')`,
