@@ -1,0 +1,206 @@
+import { z } from "zod";
+import type { TriggerKinds } from "../triggers/trigger-kind.ts";
+import type { Json } from "../json.ts";
+import { conditionSchema, type Condition } from "./conditions.ts";
+
+/** Limits of a definition (DESIGN.md §7). */
+export const limits = {
+  documentBytes: 1_048_576,
+  steps: 200,
+  nesting: 8,
+  planBytes: 131_072,
+} as const;
+
+const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `500ms`, `5s`, `10m`, `2h`, `7d`, as milliseconds. */
+export const durationSchema = z
+  .string()
+  .regex(/^\d{1,6}(ms|s|m|h|d)$/, "a duration is a number and a unit: 500ms, 5s, 10m, 2h, 7d")
+  .meta({ examples: ["5s", "10m"] });
+
+export function durationMs(duration: string): number {
+  const [, count = "0", unit = "s"] = /^(\d+)(ms|s|m|h|d)$/.exec(duration) ?? [];
+  return Number(count) * units[unit as keyof typeof units];
+}
+
+export const idSchema = z.string().regex(/^[a-z][a-zA-Z0-9]{0,63}$/, "an id is a lower-case letter, then letters and digits");
+export const keySchema = z
+  .string()
+  .max(64)
+  .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "a key is in kebab-case: web-form-leads");
+
+const json = z.json() as z.ZodType<Json>;
+
+/** Types of settings, with what a value of each must be. */
+export const settingTypes = {
+  text: z.string().max(10_000),
+  number: z.number(),
+  boolean: z.boolean(),
+  email: z.email(),
+  emails: z.array(z.email()).max(50),
+  url: z.url(),
+  select: z.string(),
+  member: z.email(),
+  timeZone: z.string().refine((name) => {
+    try {
+      return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+    } catch {
+      return false;
+    }
+  }, "an IANA time zone, such as Europe/Berlin"),
+} as const satisfies Record<string, z.ZodType>;
+
+export type SettingType = keyof typeof settingTypes;
+
+const settingSchema = z.strictObject({
+  type: z.enum(Object.keys(settingTypes) as [SettingType, ...SettingType[]]),
+  label: z.string().max(200).optional(),
+  description: z.string().max(2_000).optional(),
+  default: json.optional(),
+  /** Of a `select`. */
+  options: z.array(z.string().min(1).max(100)).min(1).max(100).optional(),
+});
+
+export type Setting = z.output<typeof settingSchema>;
+
+const retrySchema = z.strictObject({
+  maximumAttempts: z.number().int().min(1).max(100).optional(),
+  initialInterval: durationSchema.optional(),
+  backoffCoefficient: z.number().min(1).max(10).optional(),
+  maximumInterval: durationSchema.optional(),
+});
+
+const outputSchema = z.record(z.string().regex(/^[a-zA-Z][a-zA-Z0-9]*$/, "a key is a letter, then letters and digits"), json);
+
+export type OnErrorDefinition =
+  | "fail"
+  | "continue"
+  | { codes?: string[] | undefined; steps?: StepDefinition[] | undefined; output?: Record<string, Json> | undefined };
+
+interface StepBase {
+  id: string;
+  name?: string | undefined;
+  note?: string | undefined;
+  timeout?: string | undefined;
+  retry?: z.output<typeof retrySchema> | undefined;
+  onError?: OnErrorDefinition | undefined;
+}
+
+export interface BranchDefinition {
+  name?: string | undefined;
+  when?: Condition | undefined;
+  steps: StepDefinition[];
+  output?: Record<string, Json> | undefined;
+}
+
+/** A step as written: an effect kind's `input` is checked by the kind itself. */
+export type StepDefinition =
+  | (StepBase & { kind: "branch"; branches: BranchDefinition[] })
+  | (StepBase & { kind: "filter"; when: Condition })
+  | (StepBase & { kind: "set"; input: Record<string, Json> })
+  | (StepBase & { kind: string; input: { [key: string]: Json } });
+
+const stepBase = {
+  id: idSchema,
+  name: z.string().min(1).max(100).optional(),
+  note: z.string().max(2_000).optional(),
+};
+
+const steps: z.ZodType<StepDefinition[]> = z.lazy(() => z.array(stepSchema).max(limits.steps));
+
+const onErrorSchema: z.ZodType<OnErrorDefinition> = z.union([
+  z.enum(["fail", "continue"]),
+  z.strictObject({
+    codes: z.array(z.string().min(1).max(100)).min(1).max(20).optional(),
+    steps: steps.optional(),
+    output: outputSchema.optional(),
+  }),
+]);
+
+const branchSchema = z.strictObject({ name: idSchema.optional(), when: conditionSchema.optional(), steps, output: outputSchema.optional() });
+
+const controlSchemas = {
+  branch: z.strictObject({ ...stepBase, kind: z.literal("branch"), branches: z.array(branchSchema).min(1).max(20) }),
+  filter: z.strictObject({ ...stepBase, kind: z.literal("filter"), when: conditionSchema }),
+  set: z.strictObject({ ...stepBase, kind: z.literal("set"), input: outputSchema, onError: onErrorSchema.optional() }),
+} as const;
+
+/** Kinds that the engine itself does; every other kind is looked up in the registry of step kinds. */
+export const controlKinds = Object.keys(controlSchemas) as (keyof typeof controlSchemas)[];
+
+const effectSchema = z.strictObject({
+  ...stepBase,
+  kind: z.string().min(1).max(64),
+  input: z.record(z.string(), json).default({}),
+  timeout: durationSchema.optional(),
+  retry: retrySchema.optional(),
+  onError: onErrorSchema.optional(),
+});
+
+/** The step's kind decides its keys, so that a fault is named by the place it really is at. */
+const stepSchema: z.ZodType<StepDefinition> = z.unknown().transform((node, context): StepDefinition => {
+  const kind = z.object({ kind: z.string() }).safeParse(node);
+  const shape = kind.success && kind.data.kind in controlSchemas ? controlSchemas[kind.data.kind as keyof typeof controlSchemas] : effectSchema;
+  const parsed = shape.safeParse(node);
+  if (parsed.success) return parsed.data as StepDefinition;
+  return refuse(parsed.error, context);
+});
+
+/** The document, but for its triggers, whose kinds have schemas of their own. */
+const documentShape = {
+  formatVersion: z.literal(1),
+  key: keySchema,
+  name: z.string().min(1).max(200),
+  description: z.string().max(5_000).optional(),
+  tags: z.array(z.string().min(1).max(50)).max(20).optional(),
+  settings: z.record(idSchema, settingSchema).optional(),
+  steps,
+  concurrency: z
+    .strictObject({
+      key: z.string().min(1).max(2_000),
+      limit: z.number().int().min(1).max(100).default(1),
+      whenBusy: z.enum(["queue"]).default("queue"),
+      scope: z.enum(["workflow", "workspace"]).default("workflow"),
+    })
+    .optional(),
+  output: outputSchema.optional(),
+};
+
+/** A trigger as written: its id, its kind, and what the kind takes. */
+export interface TriggerDefinition {
+  id: string;
+  kind: string;
+  [setting: string]: unknown;
+}
+
+export interface Definition {
+  formatVersion: 1;
+  key: string;
+  name: string;
+  description?: string | undefined;
+  tags?: string[] | undefined;
+  settings?: Record<string, Setting> | undefined;
+  triggers: TriggerDefinition[];
+  steps: StepDefinition[];
+  concurrency?: { key: string; limit: number; whenBusy: "queue"; scope: "workflow" | "workspace" } | undefined;
+  output?: Record<string, Json> | undefined;
+}
+
+/** The schema of a definition whose triggers may be of these kinds. */
+export function createDefinitionSchema(kinds: TriggerKinds): z.ZodType<Definition> {
+  const trigger = z.unknown().transform((node, context): TriggerDefinition => {
+    const base = z.looseObject({ id: idSchema, kind: z.enum(Object.keys(kinds) as [string, ...string[]]) }).safeParse(node);
+    if (!base.success) return refuse(base.error, context);
+    const { id, kind, ...settings } = base.data;
+    const parsed = kinds[kind]?.settings.safeParse(settings);
+    if (parsed === undefined || !parsed.success) return parsed === undefined ? z.NEVER : refuse(parsed.error, context);
+    return { id, kind, ...(parsed.data as object) };
+  });
+  return z.strictObject({ ...documentShape, triggers: z.array(trigger).min(1).max(5) }) as unknown as z.ZodType<Definition>;
+}
+
+function refuse(error: z.ZodError, context: z.core.$RefinementCtx): never {
+  for (const { path, message } of error.issues) context.addIssue({ code: "custom", path: [...path], message });
+  return z.NEVER;
+}

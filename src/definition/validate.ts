@@ -1,0 +1,163 @@
+import type { CheckContext, StepKinds } from "../activities/step-kind.ts";
+import type { Objects } from "../crm/objects.ts";
+import { at as placeOf, type Issue } from "../errors.ts";
+import type { Json } from "../json.ts";
+import type { TriggerKinds } from "../triggers/trigger-kind.ts";
+import { compileDefinition, type CompiledDefinition } from "./compile.ts";
+import { reservedWords } from "./expressions.ts";
+import { issuesOf } from "./issues.ts";
+import {
+  controlKinds,
+  createDefinitionSchema,
+  limits,
+  settingTypes,
+  type BranchDefinition,
+  type Definition,
+  type Setting,
+  type StepDefinition,
+} from "./schema.ts";
+import { didYouMean } from "./suggest.ts";
+import { checkInput } from "./validate/inputs.ts";
+import { checkReferences } from "./validate/references.ts";
+
+export interface ValidationContext {
+  readonly kinds: StepKinds;
+  readonly triggerKinds: TriggerKinds;
+  readonly objects: Objects;
+  readonly quickLane: boolean;
+  /** The settings' values; given when the definition is to be activated: then none may lack. */
+  readonly settings?: { readonly [id: string]: Json };
+}
+
+export type Validated =
+  | { readonly definition: Definition; readonly compiled: CompiledDefinition; readonly issues: readonly [] }
+  | { readonly definition?: undefined; readonly issues: readonly Issue[] };
+
+/**
+ * Checks a document: shape, limits, names, references, and what each step kind says of its input.
+ * Every fault comes with its exact place; where a name is misspelt, with the one that was meant.
+ */
+export function validateDefinition(document: unknown, context: ValidationContext): Validated {
+  const bytes = Buffer.byteLength(JSON.stringify(document) ?? "");
+  if (bytes > limits.documentBytes) return refused(`the definition has ${bytes} bytes; ${limits.documentBytes} are allowed`);
+  const parsed = createDefinitionSchema(context.triggerKinds).safeParse(document);
+  if (!parsed.success) return { issues: issuesOf(parsed.error) };
+  const definition = parsed.data;
+  const issues = [...checkTree(definition), ...checkSettings(definition, context.settings), ...checkTriggers(definition), ...checkKinds(definition, context)];
+  if (issues.length > 0) return { issues };
+  const compiled = compileDefinition(definition, context);
+  const faults = [...compiled.issues, ...checkReferences(compiled, context), ...checkPlan(compiled)];
+  return faults.length > 0 ? { issues: faults } : { definition, compiled, issues: [] };
+}
+
+function refused(message: string): Validated {
+  return { issues: [{ path: "", message }] };
+}
+
+/** Calls `visit` for every step, with its place and how many blocks it lies in. */
+export function eachStep(
+  definition: Definition,
+  visit: (step: StepDefinition, at: string, depth: number) => void,
+): void {
+  const walk = (steps: readonly StepDefinition[], at: string, depth: number): void => {
+    for (const [position, step] of steps.entries()) {
+      const place = placeOf(at, position);
+      visit(step, place, depth);
+      if ("branches" in step) {
+        for (const [i, branch] of step.branches.entries()) walk(branch.steps, `${place}.branches[${i}].steps`, depth + 1);
+      }
+      if ("onError" in step && typeof step.onError === "object") walk(step.onError.steps ?? [], `${place}.onError.steps`, depth + 1);
+    }
+  };
+  walk(definition.steps, "steps", 1);
+}
+
+function checkTree(definition: Definition): Issue[] {
+  const issues: Issue[] = [];
+  const places = new Map<string, string>();
+  let count = 0;
+  eachStep(definition, (step, at, depth) => {
+    count += 1;
+    const first = places.get(step.id);
+    if (first !== undefined) issues.push({ path: `${at}.id`, message: `the id "${step.id}" is taken by ${first}; ids are unique in the whole definition` });
+    else if (reservedWords.has(step.id)) issues.push({ path: `${at}.id`, message: `"${step.id}" is a word of expressions; choose another id` });
+    else places.set(step.id, at);
+    if (depth > limits.nesting) issues.push({ path: at, message: `blocks nest ${depth} deep; ${limits.nesting} are allowed` });
+    if ("branches" in step) issues.push(...checkBranches(step.branches, `${at}.branches`));
+  });
+  if (count > limits.steps) issues.push({ path: "steps", message: `${count} steps; ${limits.steps} are allowed` });
+  return issues;
+}
+
+function checkBranches(branches: readonly BranchDefinition[], at: string): Issue[] {
+  const issues: Issue[] = [];
+  const names = new Set<string>();
+  const keys = branches.map((branch) => Object.keys(branch.output ?? {}).toSorted().join(", "));
+  for (const [i, branch] of branches.entries()) {
+    const place = placeOf(at, i);
+    if (branch.when === undefined && i < branches.length - 1) {
+      issues.push({ path: place, message: `only the last branch may have no "when": it is the else` });
+    }
+    if (branch.name !== undefined && names.has(branch.name)) issues.push({ path: `${place}.name`, message: `the name "${branch.name}" is taken` });
+    if (branch.name !== undefined) names.add(branch.name);
+    if (keys[i] !== keys[0]) {
+      issues.push({ path: `${place}.output`, message: `every branch must give the same keys: the first gives ${keys[0] || "none"}, this one ${keys[i] || "none"}` });
+    }
+  }
+  return issues;
+}
+
+function checkSettings(definition: Definition, values: ValidationContext["settings"]): Issue[] {
+  return Object.entries(definition.settings ?? {}).flatMap(([id, setting]) => {
+    const at = `settings.${id}`;
+    const issues: Issue[] = [];
+    if ((setting.type === "select") !== (setting.options !== undefined)) {
+      issues.push({ path: at, message: `"options" belong to a setting of type select, and only to it` });
+    }
+    if (setting.default !== undefined) issues.push(...checkSetting(setting, setting.default, `${at}.default`));
+    if (values !== undefined) {
+      const value = Object.hasOwn(values, id) ? values[id] : setting.default;
+      if (value === undefined) issues.push({ path: at, message: `this setting has no value: set it, or give it a default` });
+    }
+    return issues;
+  });
+}
+
+/** What is wrong with a setting's value. */
+export function checkSetting(setting: Setting, value: Json, at: string): Issue[] {
+  const parsed = settingTypes[setting.type].safeParse(value);
+  if (!parsed.success) return issuesOf(parsed.error, at);
+  if (setting.options !== undefined && !setting.options.includes(String(value))) {
+    return [{ path: at, message: `"${String(value)}" is not an option${didYouMean(String(value), setting.options)}` }];
+  }
+  return [];
+}
+
+function checkTriggers(definition: Definition): Issue[] {
+  const ids = definition.triggers.map((trigger) => trigger.id);
+  return ids.flatMap((id, i) => (ids.indexOf(id) === i ? [] : [{ path: `triggers[${i}].id`, message: `the id "${id}" is taken` }]));
+}
+
+function checkKinds(definition: Definition, { kinds, objects }: ValidationContext): Issue[] {
+  const issues: Issue[] = [];
+  const names = [...controlKinds, ...Object.keys(kinds)];
+  eachStep(definition, (step, at) => {
+    if ((controlKinds as string[]).includes(step.kind) || !("input" in step)) return;
+    const kind = Object.hasOwn(kinds, step.kind) ? kinds[step.kind] : undefined;
+    if (kind === undefined) {
+      issues.push({ path: `${at}.kind`, message: `unknown step kind "${step.kind}"${didYouMean(step.kind, names)}` });
+      return;
+    }
+    const input = step.input as { [key: string]: Json };
+    const context: CheckContext = { objects, at: `${at}.input` };
+    const shape = checkInput(kind, input, context.at);
+    issues.push(...(shape.length > 0 ? shape : (kind.check?.(input, context) ?? [])));
+  });
+  return issues;
+}
+
+function checkPlan({ plan }: CompiledDefinition): Issue[] {
+  const bytes = Buffer.byteLength(JSON.stringify(plan));
+  if (bytes <= limits.planBytes) return [];
+  return [{ path: "steps", message: `the compiled plan has ${bytes} bytes; ${limits.planBytes} are allowed. Use fewer steps, or shorter names` }];
+}
