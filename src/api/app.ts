@@ -1,4 +1,5 @@
 import express, { type Express, type Router } from "express";
+import type { StepKinds } from "../activities/step-kind.ts";
 import { ProblemError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { SqlPool } from "../sql.ts";
@@ -20,6 +21,8 @@ export interface AppParts {
   readonly publicUrl: string;
   /** Proxies whose X-Forwarded-* are believed; undefined: none. */
   readonly trustProxy?: string | undefined;
+  /** Of which versions are compiled. */
+  readonly kinds: StepKinds;
   readonly endpoints: readonly Endpoint[];
   /** `/api/mailbox` and what lies under it, behind a key. */
   readonly mailbox: Router;
@@ -36,7 +39,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable("x-powered-by").disable("etag").set("env", "production");
   app.set("trust proxy", parts.trustProxy ?? false);
-  app.all("/hooks/:token", hookRoute({ pool, metrics }));
+  app.all("/hooks/:token", hookRoute({ pool, metrics, kinds: parts.kinds }));
   app.use((_request, response, next) => {
     response.set({ "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" });
     next();

@@ -12,7 +12,7 @@ export interface NewDelivery {
   readonly triggerId: string;
   readonly method: string;
   /** Lower-case names, without what authenticates the sender. */
-  readonly headers: JsonObject;
+  readonly headers: Readonly<Record<string, string>>;
   readonly query: JsonObject;
   /** The bytes as received; null where they were not read to the end. */
   readonly body: Buffer | null;

@@ -19,7 +19,9 @@ export interface InstallationStatus {
 
 /** Throws when Postgres cannot be reached. */
 export async function readStatus(sql: Sql): Promise<InstallationStatus> {
-  const { rows: found } = await sql.query<{ migrated: boolean }>("select to_regclass('tandem.workers') is not null as migrated");
+  const { rows: found } = await sql.query<{ migrated: boolean }>(
+    "select to_regclass('tandem.workers') is not null as migrated",
+  );
   if (found[0]?.migrated !== true) return { made: false, workers: [] };
   const { rows } = await sql.query<{ made: boolean; workers: Array<{ id: string; seenAt: string; state: unknown }> }>(
     `select exists (select 1 from tandem.installation) as made,

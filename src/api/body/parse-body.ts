@@ -34,6 +34,11 @@ export function isJsonType(type: string): boolean {
   return type === "application/json" || (type.startsWith("application/") && type.endsWith("+json"));
 }
 
+/** Whether every value came as text, whatever it is meant to be. */
+export function isFormType(type: string | undefined): boolean {
+  return type === "application/x-www-form-urlencoded" || type === "multipart/form-data";
+}
+
 /** Bytes as text; 400 for what is not UTF-8. A byte order mark is dropped. */
 export function decodeText(body: Buffer): string {
   try {

@@ -1,4 +1,5 @@
 import type { Request } from "express";
+import type { StepKinds } from "../../activities/step-kind.ts";
 import { loadVersion, type LoadedVersion } from "../../catalog/versions.ts";
 import type { FoundWebhook } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
@@ -7,7 +8,7 @@ import { acceptDelivery, type Acceptance, type NewDelivery } from "../../runs/de
 import type { NewRun } from "../../runs/enqueue.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { SqlPool } from "../../sql.ts";
-import { parseBody } from "../body/parse-body.ts";
+import { isFormType, mediaType, parseBody } from "../body/parse-body.ts";
 import { parseForm } from "../body/parse-form.ts";
 import { readBody } from "../body/read-body.ts";
 import { refuseMethod, searchOf } from "../mount.ts";
@@ -26,7 +27,7 @@ export type Incoming = { -readonly [Key in keyof NewDelivery]: NewDelivery[Key] 
  * committed as one. Throws a ProblemError for the first that does not hold.
  */
 export async function accept(
-  pool: SqlPool,
+  { pool, kinds }: { pool: SqlPool; kinds: StepKinds },
   request: Request,
   { webhook, incoming }: { webhook: FoundWebhook; incoming: Incoming },
 ): Promise<Acceptance> {
@@ -37,12 +38,14 @@ export async function accept(
       "This webhook's workflow is not active. Activate it to receive again.",
     );
   }
-  const version = await loadVersion(pool, webhook.versionId);
+  const version = await loadVersion(pool, webhook.versionId, { kinds });
   const trigger = getWebhookTrigger(version, webhook.triggerId);
   if (request.method !== trigger.method) refuseMethod([trigger.method])(request);
   incoming.query = parseForm(searchOf(request.url));
   incoming.body = await readBody(request, maxBodyBytes);
-  const { body, issues } = trigger.checkBody(await parseBody(incoming.body, request.headers["content-type"]));
+  const contentType = request.headers["content-type"];
+  const sent = await parseBody(incoming.body, contentType);
+  const { body, issues } = trigger.checkBody(sent, { fromText: isFormType(mediaType(contentType)) });
   if (issues.length > 0) {
     throw new ProblemError(
       422,

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { JsonObject } from "../../json.ts";
 
 /** Headers that say who the sender is or let one act as them: they go into no run and no log. */
 const secretHeaders = new Set([
@@ -14,12 +13,11 @@ const secretHeaders = new Set([
   "x-forwarded-client-cert",
 ]);
 
-/** Headers by lower-case name, without those that authenticate. */
-export function keptHeaders(headers: IncomingHttpHeaders): JsonObject {
-  const kept = Object.entries(headers).flatMap(([name, value]) =>
-    value === undefined || secretHeaders.has(name)
-      ? []
-      : ([[name, value]] satisfies Array<[string, string | string[]]>),
-  );
+/** Headers by lower-case name, without those that authenticate; one sent more than once is joined by commas. */
+export function keptHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const kept = Object.entries(headers).flatMap(([name, value]): Array<[string, string]> => {
+    if (value === undefined || secretHeaders.has(name)) return [];
+    return [[name, typeof value === "string" ? value : value.join(", ")]];
+  });
   return Object.fromEntries(kept);
 }

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from "express";
+import type { StepKinds } from "../../activities/step-kind.ts";
 import { findWebhook, type FoundWebhook } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
@@ -10,16 +11,23 @@ import { toProblemError } from "../problem.ts";
 import { accept, maxBodyBytes, type Incoming } from "./accept.ts";
 import { keptHeaders } from "./headers.ts";
 
+interface HookParts {
+  readonly pool: SqlPool;
+  readonly metrics: Metrics;
+  readonly kinds: StepKinds;
+}
+
 /**
  * `/hooks/:token`, any method. Answers 202 after the commit. Whatever is refused once the token is
  * known is kept in the delivery log with its reason; only an unknown token belongs to nobody.
  */
-export function hookRoute({ pool, metrics }: { pool: SqlPool; metrics: Metrics }): RequestHandler<{ token: string }> {
+export function hookRoute(parts: HookParts): RequestHandler<{ token: string }> {
+  const { pool, metrics } = parts;
   return async (request, response) => {
     const startedAt = performance.now();
     const webhook = await findWebhook(pool, request.params.token);
     if (webhook === undefined) throw new ProblemError(404, "webhook-not-found", "There is no webhook at this address.");
-    const received = await receive(pool, request, webhook);
+    const received = await receive(parts, request, webhook);
     const seconds = (performance.now() - startedAt) / 1_000;
     if (received instanceof ProblemError) {
       metrics.countDelivery("refused", seconds);
@@ -32,7 +40,11 @@ export function hookRoute({ pool, metrics }: { pool: SqlPool; metrics: Metrics }
 }
 
 /** Accepts, or gives the refusal that it has kept. Throws where nothing could be kept. */
-async function receive(pool: SqlPool, request: Request, webhook: FoundWebhook): Promise<Acceptance | ProblemError> {
+async function receive(
+  { pool, kinds }: HookParts,
+  request: Request,
+  webhook: FoundWebhook,
+): Promise<Acceptance | ProblemError> {
   const incoming: Incoming = {
     id: createId(),
     workspaceId: webhook.workspace.id,
@@ -44,7 +56,7 @@ async function receive(pool: SqlPool, request: Request, webhook: FoundWebhook): 
     body: null,
   };
   try {
-    return await accept(pool, request, { webhook, incoming });
+    return await accept({ pool, kinds }, request, { webhook, incoming });
   } catch (thrown) {
     const problem = toProblemError(thrown);
     if (problem.status >= 500) throw thrown;

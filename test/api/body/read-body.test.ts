@@ -71,7 +71,9 @@ describe("a body", () => {
   });
 
   test("that announces too much is refused before any of it arrives", async () => {
-    expect(await exchange(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000000\r\n\r\n`)).toMatch(/^HTTP\/1.1 413/);
+    expect(await exchange(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000000\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 413/,
+    );
   });
 
   test("with gzip is inflated", async () => {
