@@ -89,6 +89,8 @@ create table tandem.workflow_versions (
   number integer not null,
   status text not null check (status in ('draft', 'active', 'archived')),
   definition jsonb not null,
+  -- Defaults of its settings: what the installation set stands above them.
+  setting_defaults jsonb not null default '{}',
   -- Compiled at activation and frozen (DURABILITY.md §9).
   plan jsonb,
   -- Rises with every change of a draft: its ETag.

@@ -1,0 +1,71 @@
+import { ProblemError } from "../errors.ts";
+import { validateDefinition } from "../definition/validate.ts";
+import type { Definition } from "../definition/schema.ts";
+import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
+import { invalid, type Catalog } from "./drafts.ts";
+import { armWebhooks } from "./webhooks.ts";
+import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
+
+/**
+ * Activates the draft (or, where there is none, the version that was active last): checks it whole,
+ * freezes its plan, arms its triggers and archives the version before, in one transaction. Runs that
+ * are under way keep theirs. Throws ProblemError: 404, 409 nothing to activate, 422 what is wrong.
+ */
+export async function activateWorkflow(pool: SqlPool, catalog: Catalog, workflowId: string): Promise<Workflow> {
+  const { workspaceId } = catalog;
+  await getWorkflow(pool, { workspaceId, workflowId });
+  await inTransaction(pool, (sql) => activate(sql, catalog, workflowId));
+  return getWorkflow(pool, { workspaceId, workflowId });
+}
+
+async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise<void> {
+  const { rows } = await sql.query<{ settings: { [id: string]: never } }>(
+    "select settings from tandem.workflows where id = $1 and workspace_id = $2 for update",
+    [workflowId, catalog.workspaceId],
+  );
+  if (rows[0] === undefined) throw workflowNotFound(workflowId);
+  const versions = await sql.query<{ id: string; definition: unknown }>(
+    `select id, definition from tandem.workflow_versions where workflow_id = $1 and status in ('draft', 'active')
+     order by (status = 'draft') desc limit 1`,
+    [workflowId],
+  );
+  const version = versions.rows[0];
+  if (version === undefined) throw new ProblemError(409, "nothing-to-activate", "The workflow has no version. Save a draft first.");
+  const validated = validateDefinition(version.definition, { ...catalog, settings: rows[0].settings });
+  if (validated.definition === undefined) throw invalid(validated.issues);
+  await freeze(sql, { workflowId, versionId: version.id, ...validated });
+  await armWebhooks(sql, workflowId, validated.definition);
+}
+
+/** The plan of a version that is active already stays as it was frozen. */
+async function freeze(
+  sql: Sql,
+  { workflowId, versionId, definition, compiled }: { workflowId: string; versionId: string; definition: Definition; compiled: { plan: object } },
+): Promise<void> {
+  const defaults = Object.entries(definition.settings ?? {}).flatMap(([id, { default: value }]) => (value === undefined ? [] : [[id, value]]));
+  await sql.query("update tandem.workflow_versions set status = 'archived', updated_at = now() where workflow_id = $1 and status = 'active' and id <> $2", [
+    workflowId,
+    versionId,
+  ]);
+  await sql.query(
+    `update tandem.workflow_versions set status = 'active', plan = coalesce(plan, $2), setting_defaults = $3,
+       activated_at = coalesce(activated_at, now()), updated_at = now() where id = $1`,
+    [versionId, JSON.stringify(compiled.plan), JSON.stringify(Object.fromEntries(defaults))],
+  );
+  await sql.query("update tandem.workflows set status = 'active', updated_at = now() where id = $1", [workflowId]);
+}
+
+/** Stops a workflow from starting; its open runs go on. Throws ProblemError 404, 409 when it is not active. */
+export async function deactivateWorkflow(
+  pool: SqlPool,
+  { workspaceId }: { workspaceId: string },
+  workflowId: string,
+): Promise<Workflow> {
+  const workflow = await getWorkflow(pool, { workspaceId, workflowId });
+  const { rowCount } = await pool.query(
+    "update tandem.workflows set status = 'inactive', updated_at = now() where id = $1 and workspace_id = $2 and status = 'active'",
+    [workflowId, workspaceId],
+  );
+  if (rowCount === 0 && workflow.status !== "inactive") throw new ProblemError(409, "not-active", "The workflow is not active.");
+  return getWorkflow(pool, { workspaceId, workflowId });
+}

@@ -1,0 +1,5 @@
+import type { TriggerKinds } from "./trigger-kind.ts";
+import { webhook } from "./webhook.ts";
+
+/** Every trigger kind. A new one is a file of its own and a line here. */
+export const triggerKinds = { webhook } satisfies TriggerKinds;
