@@ -4,7 +4,13 @@ import type { Json } from "../json.ts";
 import { compileCondition } from "./conditions.ts";
 import { compileValue, type Compiled } from "./expressions.ts";
 import type { OnError, Plan, PlanStep, RetryPolicy } from "./plan.ts";
-import { durationMs, type BranchDefinition, type Definition, type OnErrorDefinition, type StepDefinition } from "./schema.ts";
+import {
+  durationMs,
+  type BranchDefinition,
+  type Definition,
+  type OnErrorDefinition,
+  type StepDefinition,
+} from "./schema.ts";
 
 /** A node of the plan with its expressions, which stay out of the plan. */
 export interface CompiledNode {
@@ -13,6 +19,8 @@ export interface CompiledNode {
   readonly at: string;
   /** Of an effect its input; of `set` and `output` the values. */
   readonly input?: Compiled;
+  /** Of `set` and `output`: the keys of the values. */
+  readonly gives?: readonly string[];
   /** Of a filter. */
   readonly when?: Compiled<boolean>;
   readonly branches?: ReadonlyArray<{ readonly name?: string; readonly when?: Compiled<boolean> }>;
@@ -73,10 +81,24 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
 
   function compileStep(source: StepDefinition, at: string): PlanStep {
     const node = reserve();
-    const common = { id: source.id, node, name: source.name ?? source.id, quick: quickLane, queue: "runs", ...controlPolicy } as const;
+    const common = {
+      id: source.id,
+      node,
+      name: source.name ?? source.id,
+      quick: quickLane,
+      queue: "runs",
+      ...controlPolicy,
+    } as const;
     if ("branches" in source) {
-      const branches = source.branches.map((branch, i) => compileBranch(source.id, branch, placeOf(placeOf(at, "branches"), i)));
-      const step: PlanStep = { ...common, control: "branch", kind: "branch", branches: branches.map(({ plan }) => plan) };
+      const branches = source.branches.map((branch, i) =>
+        compileBranch(source.id, branch, placeOf(placeOf(at, "branches"), i)),
+      );
+      const step: PlanStep = {
+        ...common,
+        control: "branch",
+        kind: "branch",
+        branches: branches.map(({ plan }) => plan),
+      };
       nodes[node] = { step, at, branches: branches.map(({ compiled }) => compiled) };
       return step;
     }
@@ -88,7 +110,7 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
     const onError = compileOnError(source.id, source.onError, placeOf(at, "onError"));
     if (source.kind === "set") {
       const step: PlanStep = { ...common, control: "values", kind: "set", ...onError };
-      nodes[node] = { step, at, input: compileInput(source.input, at) };
+      nodes[node] = { step, at, input: compileInput(source.input, at), gives: Object.keys(source.input) };
       return step;
     }
     const kind = kinds[source.kind];
@@ -99,7 +121,8 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
       version: kind?.version ?? 0,
       quick: quickLane && kind !== undefined && kind.effect !== "outside",
       queue: kind?.queue ?? "runs",
-      timeoutMs: source.timeout === undefined ? (kind?.timeoutMs ?? controlPolicy.timeoutMs) : durationMs(source.timeout),
+      timeoutMs:
+        source.timeout === undefined ? (kind?.timeoutMs ?? controlPolicy.timeoutMs) : durationMs(source.timeout),
       retry: retryOf(source.retry, kind),
       ...onError,
     };
@@ -111,7 +134,10 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
     const when = branch.when && condition(branch.when, placeOf(at, "when"));
     const named = branch.name === undefined ? {} : { name: branch.name };
     return {
-      plan: { ...named, steps: [...compileSteps(branch.steps, placeOf(at, "steps")), ...compileOutput(id, branch.output, at)] },
+      plan: {
+        ...named,
+        steps: [...compileSteps(branch.steps, placeOf(at, "steps")), ...compileOutput(id, branch.output, at)],
+      },
       compiled: { ...named, ...(when === undefined ? {} : { when }) },
     };
   }
@@ -138,7 +164,7 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
       control: "values",
       kind: "output",
     };
-    nodes[node] = { step, at: place, input: value(output, place) };
+    nodes[node] = { step, at: place, input: value(output, place), gives: Object.keys(output) };
     return [step];
   }
 
@@ -178,8 +204,10 @@ function retryOf(source: Extract<StepDefinition, { input: object }>["retry"], ki
   if (source === undefined) return usual;
   return {
     maximumAttempts: source.maximumAttempts ?? usual.maximumAttempts,
-    initialIntervalMs: source.initialInterval === undefined ? usual.initialIntervalMs : durationMs(source.initialInterval),
+    initialIntervalMs:
+      source.initialInterval === undefined ? usual.initialIntervalMs : durationMs(source.initialInterval),
     backoffCoefficient: source.backoffCoefficient ?? usual.backoffCoefficient,
-    maximumIntervalMs: source.maximumInterval === undefined ? usual.maximumIntervalMs : durationMs(source.maximumInterval),
+    maximumIntervalMs:
+      source.maximumInterval === undefined ? usual.maximumIntervalMs : durationMs(source.maximumInterval),
   };
 }

@@ -2,12 +2,16 @@ import { z } from "zod";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Json } from "../json.ts";
 import { conditionSchema, type Condition } from "./conditions.ts";
+import { passOn } from "./issues.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** Limits of a definition (DESIGN.md §7). */
 export const limits = {
   documentBytes: 1_048_576,
   steps: 200,
   nesting: 8,
+  /** Lists and objects in one another, in the whole document. */
+  values: 128,
   planBytes: 131_072,
 } as const;
 
@@ -24,7 +28,9 @@ export function durationMs(duration: string): number {
   return Number(count) * units[unit as keyof typeof units];
 }
 
-export const idSchema = z.string().regex(/^[a-z][a-zA-Z0-9]{0,63}$/, "an id is a lower-case letter, then letters and digits");
+export const idSchema = z
+  .string()
+  .regex(/^[a-z][a-zA-Z0-9]{0,63}$/, "an id is a lower-case letter, then letters and digits");
 export const keySchema = z
   .string()
   .max(64)
@@ -44,7 +50,7 @@ export const settingTypes = {
   member: z.email(),
   timeZone: z.string().refine((name) => {
     try {
-      return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+      return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
     } catch {
       return false;
     }
@@ -71,7 +77,10 @@ const retrySchema = z.strictObject({
   maximumInterval: durationSchema.optional(),
 });
 
-const outputSchema = z.record(z.string().regex(/^[a-zA-Z][a-zA-Z0-9]*$/, "a key is a letter, then letters and digits"), json);
+const outputSchema = z.record(
+  z.string().regex(/^[a-zA-Z][a-zA-Z0-9]*$/, "a key is a letter, then letters and digits"),
+  json,
+);
 
 export type OnErrorDefinition =
   | "fail"
@@ -107,7 +116,7 @@ const stepBase = {
   note: z.string().max(2_000).optional(),
 };
 
-const steps: z.ZodType<StepDefinition[]> = z.lazy(() => z.array(stepSchema).max(limits.steps));
+const steps: z.ZodType<StepDefinition[]> = z.lazy(() => z.array(stepSchema));
 
 const onErrorSchema: z.ZodType<OnErrorDefinition> = z.union([
   z.enum(["fail", "continue"]),
@@ -118,7 +127,12 @@ const onErrorSchema: z.ZodType<OnErrorDefinition> = z.union([
   }),
 ]);
 
-const branchSchema = z.strictObject({ name: idSchema.optional(), when: conditionSchema.optional(), steps, output: outputSchema.optional() });
+const branchSchema = z.strictObject({
+  name: idSchema.optional(),
+  when: conditionSchema.optional(),
+  steps,
+  output: outputSchema.optional(),
+});
 
 const controlSchemas = {
   branch: z.strictObject({ ...stepBase, kind: z.literal("branch"), branches: z.array(branchSchema).min(1).max(20) }),
@@ -140,11 +154,10 @@ const effectSchema = z.strictObject({
 
 /** The step's kind decides its keys, so that a fault is named by the place it really is at. */
 const stepSchema: z.ZodType<StepDefinition> = z.unknown().transform((node, context): StepDefinition => {
-  const kind = z.object({ kind: z.string() }).safeParse(node);
-  const shape = kind.success && kind.data.kind in controlSchemas ? controlSchemas[kind.data.kind as keyof typeof controlSchemas] : effectSchema;
+  const named = z.object({ kind: z.enum(controlKinds) }).safeParse(node);
+  const shape: z.ZodType<StepDefinition> = named.success ? controlSchemas[named.data.kind] : effectSchema;
   const parsed = shape.safeParse(node);
-  if (parsed.success) return parsed.data as StepDefinition;
-  return refuse(parsed.error, context);
+  return parsed.success ? parsed.data : passOn(parsed.error, shape, context);
 });
 
 /** The document, but for its triggers, whose kinds have schemas of their own. */
@@ -190,17 +203,19 @@ export interface Definition {
 /** The schema of a definition whose triggers may be of these kinds. */
 export function createDefinitionSchema(kinds: TriggerKinds): z.ZodType<Definition> {
   const trigger = z.unknown().transform((node, context): TriggerDefinition => {
-    const base = z.looseObject({ id: idSchema, kind: z.enum(Object.keys(kinds) as [string, ...string[]]) }).safeParse(node);
-    if (!base.success) return refuse(base.error, context);
+    const base = triggerBase.safeParse(node);
+    if (!base.success) return passOn(base.error, triggerBase, context);
     const { id, kind, ...settings } = base.data;
-    const parsed = kinds[kind]?.settings.safeParse(settings);
-    if (parsed === undefined || !parsed.success) return parsed === undefined ? z.NEVER : refuse(parsed.error, context);
-    return { id, kind, ...(parsed.data as object) };
+    const schema = Object.hasOwn(kinds, kind) ? kinds[kind]?.settings : undefined;
+    if (schema === undefined) {
+      const message = `unknown trigger kind "${kind}"${didYouMean(kind, Object.keys(kinds))}`;
+      context.addIssue({ code: "custom", path: ["kind"], message });
+      return z.NEVER;
+    }
+    const parsed = schema.safeParse(settings);
+    return parsed.success ? { ...parsed.data, id, kind } : passOn(parsed.error, schema, context);
   });
-  return z.strictObject({ ...documentShape, triggers: z.array(trigger).min(1).max(5) }) as unknown as z.ZodType<Definition>;
+  return z.strictObject({ ...documentShape, triggers: z.array(trigger).min(1).max(5) });
 }
 
-function refuse(error: z.ZodError, context: z.core.$RefinementCtx): never {
-  for (const { path, message } of error.issues) context.addIssue({ code: "custom", path: [...path], message });
-  return z.NEVER;
-}
+const triggerBase = z.looseObject({ id: idSchema, kind: z.string() });

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import type { CheckContext, StepKinds } from "../activities/step-kind.ts";
 import type { Objects } from "../crm/objects.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
@@ -38,12 +39,20 @@ export type Validated =
  * Every fault comes with its exact place; where a name is misspelt, with the one that was meant.
  */
 export function validateDefinition(document: unknown, context: ValidationContext): Validated {
+  if (nestsDeeper(document, limits.values)) return refused(`values nest more than ${limits.values} deep`);
   const bytes = Buffer.byteLength(JSON.stringify(document) ?? "");
-  if (bytes > limits.documentBytes) return refused(`the definition has ${bytes} bytes; ${limits.documentBytes} are allowed`);
-  const parsed = createDefinitionSchema(context.triggerKinds).safeParse(document);
-  if (!parsed.success) return { issues: issuesOf(parsed.error) };
+  if (bytes > limits.documentBytes)
+    return refused(`the definition has ${bytes} bytes; ${limits.documentBytes} are allowed`);
+  const schema = createDefinitionSchema(context.triggerKinds);
+  const parsed = schema.safeParse(document);
+  if (!parsed.success) return { issues: issuesOf(parsed.error, schema) };
   const definition = parsed.data;
-  const issues = [...checkTree(definition), ...checkSettings(definition, context.settings), ...checkTriggers(definition), ...checkKinds(definition, context)];
+  const issues = [
+    ...checkTree(definition),
+    ...checkSettings(definition, context.settings),
+    ...checkTriggers(definition),
+    ...checkKinds(definition, context),
+  ];
   if (issues.length > 0) return { issues };
   const compiled = compileDefinition(definition, context);
   const faults = [...compiled.issues, ...checkReferences(compiled, context), ...checkPlan(compiled)];
@@ -52,6 +61,12 @@ export function validateDefinition(document: unknown, context: ValidationContext
 
 function refused(message: string): Validated {
   return { issues: [{ path: "", message }] };
+}
+
+/** Whether lists and objects lie in one another deeper than that: what walks them would overflow. */
+function nestsDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((part) => nestsDeeper(part, levels - 1));
 }
 
 /** Calls `visit` for every step, with its place and how many blocks it lies in. */
@@ -64,9 +79,11 @@ export function eachStep(
       const place = placeOf(at, position);
       visit(step, place, depth);
       if ("branches" in step) {
-        for (const [i, branch] of step.branches.entries()) walk(branch.steps, `${place}.branches[${i}].steps`, depth + 1);
+        for (const [i, branch] of step.branches.entries())
+          walk(branch.steps, `${place}.branches[${i}].steps`, depth + 1);
       }
-      if ("onError" in step && typeof step.onError === "object") walk(step.onError.steps ?? [], `${place}.onError.steps`, depth + 1);
+      if ("onError" in step && typeof step.onError === "object")
+        walk(step.onError.steps ?? [], `${place}.onError.steps`, depth + 1);
     }
   };
   walk(definition.steps, "steps", 1);
@@ -79,10 +96,16 @@ function checkTree(definition: Definition): Issue[] {
   eachStep(definition, (step, at, depth) => {
     count += 1;
     const first = places.get(step.id);
-    if (first !== undefined) issues.push({ path: `${at}.id`, message: `the id "${step.id}" is taken by ${first}; ids are unique in the whole definition` });
-    else if (reservedWords.has(step.id)) issues.push({ path: `${at}.id`, message: `"${step.id}" is a word of expressions; choose another id` });
+    if (first !== undefined)
+      issues.push({
+        path: `${at}.id`,
+        message: `the id "${step.id}" is taken by ${first}; ids are unique in the whole definition`,
+      });
+    else if (reservedWords.has(step.id))
+      issues.push({ path: `${at}.id`, message: `"${step.id}" is a word of expressions; choose another id` });
     else places.set(step.id, at);
-    if (depth > limits.nesting) issues.push({ path: at, message: `blocks nest ${depth} deep; ${limits.nesting} are allowed` });
+    if (depth > limits.nesting)
+      issues.push({ path: at, message: `blocks nest ${depth} deep; ${limits.nesting} are allowed` });
     if ("branches" in step) issues.push(...checkBranches(step.branches, `${at}.branches`));
   });
   if (count > limits.steps) issues.push({ path: "steps", message: `${count} steps; ${limits.steps} are allowed` });
@@ -92,16 +115,24 @@ function checkTree(definition: Definition): Issue[] {
 function checkBranches(branches: readonly BranchDefinition[], at: string): Issue[] {
   const issues: Issue[] = [];
   const names = new Set<string>();
-  const keys = branches.map((branch) => Object.keys(branch.output ?? {}).toSorted().join(", "));
+  const keys = branches.map((branch) =>
+    Object.keys(branch.output ?? {})
+      .toSorted()
+      .join(", "),
+  );
   for (const [i, branch] of branches.entries()) {
     const place = placeOf(at, i);
     if (branch.when === undefined && i < branches.length - 1) {
       issues.push({ path: place, message: `only the last branch may have no "when": it is the else` });
     }
-    if (branch.name !== undefined && names.has(branch.name)) issues.push({ path: `${place}.name`, message: `the name "${branch.name}" is taken` });
+    if (branch.name !== undefined && names.has(branch.name))
+      issues.push({ path: `${place}.name`, message: `the name "${branch.name}" is taken` });
     if (branch.name !== undefined) names.add(branch.name);
     if (keys[i] !== keys[0]) {
-      issues.push({ path: `${place}.output`, message: `every branch must give the same keys: the first gives ${keys[0] || "none"}, this one ${keys[i] || "none"}` });
+      issues.push({
+        path: `${place}.output`,
+        message: `every branch must give the same keys: the first gives ${keys[0] || "none"}, this one ${keys[i] || "none"}`,
+      });
     }
   }
   return issues;
@@ -115,27 +146,36 @@ function checkSettings(definition: Definition, values: ValidationContext["settin
       issues.push({ path: at, message: `"options" belong to a setting of type select, and only to it` });
     }
     if (setting.default !== undefined) issues.push(...checkSetting(setting, setting.default, `${at}.default`));
-    if (values !== undefined) {
-      const value = Object.hasOwn(values, id) ? values[id] : setting.default;
-      if (value === undefined) issues.push({ path: at, message: `this setting has no value: set it, or give it a default` });
-    }
-    return issues;
+    return values === undefined
+      ? issues
+      : [...issues, ...checkValue(setting, Object.hasOwn(values, id) ? values[id] : undefined, at)];
   });
+}
+
+/** A value was right when it was set; the version that is activated may declare another type. */
+function checkValue(setting: Setting, value: Json | undefined, at: string): Issue[] {
+  if (value !== undefined) return checkSetting(setting, value, at);
+  return setting.default === undefined
+    ? [{ path: at, message: "this setting has no value: set it, or give it a default" }]
+    : [];
 }
 
 /** What is wrong with a setting's value. */
 export function checkSetting(setting: Setting, value: Json, at: string): Issue[] {
-  const parsed = settingTypes[setting.type].safeParse(value);
-  if (!parsed.success) return issuesOf(parsed.error, at);
-  if (setting.options !== undefined && !setting.options.includes(String(value))) {
-    return [{ path: at, message: `"${String(value)}" is not an option${didYouMean(String(value), setting.options)}` }];
+  const schema: z.ZodType = settingTypes[setting.type];
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) return issuesOf(parsed.error, schema, at);
+  if (typeof value === "string" && setting.options?.includes(value) === false) {
+    return [{ path: at, message: `"${value}" is not an option${didYouMean(value, setting.options)}` }];
   }
   return [];
 }
 
 function checkTriggers(definition: Definition): Issue[] {
   const ids = definition.triggers.map((trigger) => trigger.id);
-  return ids.flatMap((id, i) => (ids.indexOf(id) === i ? [] : [{ path: `triggers[${i}].id`, message: `the id "${id}" is taken` }]));
+  return ids.flatMap((id, i) =>
+    ids.indexOf(id) === i ? [] : [{ path: `triggers[${i}].id`, message: `the id "${id}" is taken` }],
+  );
 }
 
 function checkKinds(definition: Definition, { kinds, objects }: ValidationContext): Issue[] {
@@ -159,5 +199,10 @@ function checkKinds(definition: Definition, { kinds, objects }: ValidationContex
 function checkPlan({ plan }: CompiledDefinition): Issue[] {
   const bytes = Buffer.byteLength(JSON.stringify(plan));
   if (bytes <= limits.planBytes) return [];
-  return [{ path: "steps", message: `the compiled plan has ${bytes} bytes; ${limits.planBytes} are allowed. Use fewer steps, or shorter names` }];
+  return [
+    {
+      path: "steps",
+      message: `the compiled plan has ${bytes} bytes; ${limits.planBytes} are allowed. Use fewer steps, or shorter names`,
+    },
+  ];
 }

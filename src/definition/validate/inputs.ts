@@ -1,41 +1,50 @@
 import type { z } from "zod";
 import type { StepKind } from "../../activities/step-kind.ts";
-import type { Issue } from "../../errors.ts";
-import { issuesOf } from "../issues.ts";
+import { at as placeOf, type Issue } from "../../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
+import { faultsOf } from "../issues.ts";
 
 /**
  * Checks a step's input as written against the shape that its kind takes when it is resolved. An
- * expression may stand for any value, so faults at an expression, or below one, are none; what is
- * written out must fit, and the kind's fixed keys must be written out.
+ * expression may stand for any value, so a fault at an expression, or of a list that holds one, is
+ * none; what is written out must fit, and the kind's fixed keys must be written out.
  */
 export function checkInput(kind: StepKind, input: JsonObject, at: string): Issue[] {
-  const issues: Issue[] = kind.fixed
-    .filter((key) => isExpression(input[key]))
-    .map((key) => ({ path: `${at}.${key}`, message: `"${key}" must be written out: it is looked up when the workflow is activated` }));
-  const parsed = (kind.input as z.ZodType).safeParse(input);
-  if (parsed.success) return issues;
-  const real = parsed.error.issues.filter((issue) => !standsForMore(input, issue.path));
-  return [...issues, ...real.flatMap((issue) => issuesOf({ issues: [issue] } as z.ZodError, at))];
+  const unfixed = kind.fixed
+    .filter((key) => holdsExpression(input[key]))
+    .map((key) => ({
+      path: placeOf(at, key),
+      message: `"${key}" must be written out: it is looked up when the workflow is activated`,
+    }));
+  const schema: z.ZodType = kind.input;
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return unfixed;
+  const faults = faultsOf(parsed.error, schema, (path) => standsForMore(input, path));
+  return [...unfixed, ...faults.map(({ path, message }) => ({ path: writePlace(path, at), message }))];
 }
 
-/** Whether the value at the path is, or lies in, or holds an expression: then only its result can tell. */
+/** Whether the value at the path is, lies in, or is a list with an expression: then only its result can tell. */
 function standsForMore(input: Json, path: readonly PropertyKey[]): boolean {
   let value: Json | undefined = input;
   for (const key of path) {
     if (isExpression(value)) return true;
     if (Array.isArray(value)) value = value[Number(key)];
-    else if (isJsonObject(value)) value = value[String(key)];
+    else if (isJsonObject(value)) value = Object.hasOwn(value, key) ? value[String(key)] : undefined;
     else return false;
   }
-  return path.length > 0 && holdsExpression(value);
+  return path.length > 0 && (isExpression(value) || (Array.isArray(value) && value.some(isExpression)));
 }
 
 function holdsExpression(value: Json | undefined): boolean {
   if (Array.isArray(value)) return value.some(holdsExpression);
+  if (value !== undefined && isJsonObject(value)) return Object.values(value).some(holdsExpression);
   return isExpression(value);
 }
 
 function isExpression(value: Json | undefined): boolean {
   return typeof value === "string" && (value.includes("{{") || value.includes("{%"));
+}
+
+function writePlace(path: readonly PropertyKey[], at: string): string {
+  return path.reduce<string>((whole, key) => placeOf(whole, typeof key === "number" ? key : String(key)), at);
 }

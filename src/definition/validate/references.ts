@@ -1,100 +1,114 @@
-import { z } from "zod";
 import type { StepKinds } from "../../activities/step-kind.ts";
 import type { Issue } from "../../errors.ts";
 import type { TriggerKinds } from "../../triggers/trigger-kind.ts";
-import type { CompiledDefinition, CompiledNode } from "../compile.ts";
-import type { Reference } from "../expressions.ts";
+import type { CompiledDefinition } from "../compile.ts";
+import { reservedWords, type PathSegment, type Reference } from "../expressions.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Definition } from "../schema.ts";
 import { didYouMean } from "../suggest.ts";
+import { givenBy, keysOf, type Keys } from "./gives.ts";
 
-/** What may be read below a root: undefined says anything. */
-type Keys = ReadonlySet<string> | undefined;
+/** Roots that can be read at a place, with what may be read below each. */
 type Scope = ReadonlyMap<string, Keys>;
 
-interface Known {
+interface Kinds {
   readonly kinds: StepKinds;
   readonly triggerKinds: TriggerKinds;
 }
 
 /** Checks that every path an expression reads is there at that point: in scope, and a key that is given. */
-export function checkReferences(compiled: CompiledDefinition, known: Known): Issue[] {
+export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Issue[] {
   const { definition, plan, nodes } = compiled;
-  const all = new Map(nodes.filter(({ step }) => step.kind !== "output").map(({ step, at }) => [step.id, at]));
+  const places = new Map(nodes.filter(({ step }) => step.kind !== "output").map(({ step, at }) => [step.id, at]));
   const issues: Issue[] = [];
-  const check = (references: readonly Reference[], scope: Scope): void => {
-    for (const reference of references) {
-      const fault = faultOf(reference, scope, all);
+  const check = (references: readonly Reference[] | undefined, scope: Scope): void => {
+    for (const reference of references ?? []) {
+      const fault = faultOf(reference, scope, places);
       if (fault !== undefined) issues.push({ path: reference.at, message: fault });
     }
   };
-  const roots = rootScope(definition, known.triggerKinds);
 
-  /** Walks steps in order; gives the scope after them. */
+  /** Walks steps in order; gives the scope after them. What lies in a block stays in it. */
   const walk = (steps: readonly PlanStep[], outer: Scope): Scope => {
     const scope = new Map(outer);
     for (const step of steps) {
       const node = nodes[step.node];
       if (node === undefined) continue;
-      check(node.input?.references ?? [], scope);
-      check(node.when?.references ?? [], scope);
+      check(node.input?.references, scope);
+      check(node.when?.references, scope);
       if (step.control === "branch") {
         for (const [i, branch] of step.branches.entries()) {
-          check(node.branches?.[i]?.when?.references ?? [], scope);
+          check(node.branches?.[i]?.when?.references, scope);
           walk(branch.steps, scope);
         }
       }
       if (step.onError?.steps) walk(step.onError.steps, new Map([...scope, ["error", undefined]]));
-      if (step.kind !== "output") scope.set(step.id, keysOf(node, known.kinds));
+      if (step.kind !== "output") scope.set(step.id, givenBy(node, nodes, kinds.kinds));
     }
     return scope;
   };
+
+  const roots = rootScope(definition, kinds.triggerKinds);
   const after = walk(plan.steps, roots);
-  check(compiled.output?.references ?? [], after);
-  check(compiled.concurrencyKey?.references ?? [], concurrencyScope(roots));
+  check(compiled.output?.references, after);
+  issues.push(...checkConcurrencyKey(compiled.concurrencyKey?.references ?? [], roots));
   return issues;
 }
 
 function rootScope(definition: Definition, triggerKinds: TriggerKinds): Scope {
-  const given = definition.triggers.map((trigger) => new Set(triggerKinds[trigger.kind]?.gives ?? []));
-  // Only what every trigger gives may be relied on.
-  const common = given.reduce((a, b) => new Set([...a].filter((key) => b.has(key))), given[0] ?? new Set<string>());
+  const given = definition.triggers.map(({ kind }) => new Set(triggerKinds[kind]?.gives ?? []));
+  const names = new Set(given.flatMap((keys) => [...keys]));
+  // What only some of the triggers give may be read where a default stands.
+  const common = [...names].map(
+    (name) => [name, { keys: undefined, sure: given.every((keys) => keys.has(name)) }] as const,
+  );
   return new Map<string, Keys>([
-    ["settings", new Set(Object.keys(definition.settings ?? {}))],
-    ["trigger", new Set(["id", "kind", ...common])],
-    ["run", new Set(["id", "startedAt"])],
-    ["workspace", new Set(["timeZone", "currency"])],
+    ["settings", keysOf(Object.keys(definition.settings ?? {}))],
+    ["trigger", new Map([...(keysOf(["id", "kind"]) ?? []), ...common])],
+    ["run", keysOf(["id", "startedAt"])],
+    ["workspace", keysOf(["timeZone", "currency"])],
   ]);
 }
 
-/** A key is evaluated when the run is enqueued: nothing has run yet. */
-function concurrencyScope(roots: Scope): Scope {
-  return new Map([...roots].filter(([root]) => root !== "run"));
+const keyRoots: ReadonlySet<PathSegment | undefined> = new Set(["trigger", "settings", "workspace"]);
+
+function checkConcurrencyKey(references: readonly Reference[], roots: Scope): Issue[] {
+  return references.flatMap((reference) => {
+    const [root] = reference.path;
+    const message = keyRoots.has(root)
+      ? faultOf(reference, roots, new Map())
+      : `a concurrency key is evaluated before the run starts: it reads "trigger", "settings" and "workspace" only, not "${root}"`;
+    return message === undefined ? [] : [{ path: reference.at, message }];
+  });
 }
 
-function faultOf({ path, tolerant }: Reference, scope: Scope, all: ReadonlyMap<string, string>): string | undefined {
-  const [root, key] = path;
+function faultOf({ path, tolerant }: Reference, scope: Scope, places: ReadonlyMap<string, string>): string | undefined {
+  const [root, ...rest] = path;
   if (typeof root !== "string") return "a path starts with a name";
-  if (!scope.has(root)) {
-    const elsewhere = all.get(root);
-    if (elsewhere !== undefined) return `"${root}" cannot be read here: ${elsewhere} comes later, or lies in another block. A block hands values out by its "output"`;
-    if (root === "error") return `"error" can be read inside onError steps only`;
-    return `unknown step "${root}"${didYouMean(root, scope.keys())}`;
+  if (!scope.has(root)) return outOfScope(root, scope, places);
+  let keys = scope.get(root);
+  let owner = root;
+  for (const key of rest) {
+    if (keys === undefined || typeof key === "number") return undefined;
+    const known = keys.get(key);
+    if (known === undefined) return `"${owner}" gives no "${key}"${didYouMean(key, keys.keys())}`;
+    owner = `${owner}.${key}`;
+    if (!known.sure && !tolerant)
+      return `"${owner}" may be missing here: ${whyUnsure(root)}. Add "| default: …" or "| optional"`;
+    keys = known.keys;
   }
-  const keys = scope.get(root);
-  if (keys === undefined || key === undefined || typeof key === "number" || keys.has(key) || tolerant) return undefined;
-  return `"${root}" gives no "${key}"${didYouMean(key, keys)}`;
+  return undefined;
 }
 
-function keysOf({ step }: CompiledNode, kinds: StepKinds): Keys {
-  if (step.control === "branch") return new Set(["branch", "output"]);
-  if (step.control === "filter") return new Set(["passed"]);
-  const own = step.control === "values" ? undefined : outputKeys(kinds[step.kind]?.output);
-  if (own === undefined || step.onError === undefined) return own;
-  // What onError steps hand out has keys of its own.
-  return step.onError.steps === undefined ? new Set([...own, "ok", "error"]) : undefined;
+function whyUnsure(root: string): string {
+  return root === "trigger" ? "not every trigger gives it" : `"${root}" goes on when it fails`;
 }
 
-function outputKeys(schema: z.ZodType | undefined): Keys {
-  return schema instanceof z.ZodObject ? new Set(Object.keys(schema.shape)) : undefined;
+function outOfScope(root: string, scope: Scope, places: ReadonlyMap<string, string>): string {
+  const place = places.get(root);
+  if (place !== undefined)
+    return `"${root}" cannot be read here: ${place} comes later, or lies in another block. A block hands values out by its "output"`;
+  if (root === "error") return `"error" can be read inside onError steps only`;
+  if (reservedWords.has(root)) return `"${root}" cannot be read here`;
+  return `unknown step "${root}"${didYouMean(root, scope.keys())}`;
 }
