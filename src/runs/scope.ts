@@ -127,22 +127,26 @@ function stepValue(
   row: (path: string) => KnownRow | undefined,
 ): Json | undefined {
   const step = index.byId.get(id);
+  if (step?.control === "branch") return branchValue(id, rest, row);
   const own = row(id);
   if (step === undefined || own === undefined) return undefined;
-  const handedOut = row(`${id}.output`);
-  if (step.control === "branch") {
-    if (rest[0] === "output") return handedOut && fromParts(handedOut.parts, rest.slice(1));
-    if (rest.length > 0) return fromParts(own.parts, rest);
-    return { ...asObject(fromParts(own.parts, [])), output: (handedOut && fromParts(handedOut.parts, [])) ?? null };
-  }
   if (step.onError !== undefined) {
     if (rest[0] === "ok") return rest.length === 1 ? own.status !== "failed" : undefined;
     if (rest[0] === "error") return own.status === "failed" ? walk(own.error, rest.slice(1)) : undefined;
   }
-  const source = own.status === "failed" && handedOut !== undefined ? handedOut : own;
+  const source = (own.status === "failed" ? row(`${id}.output`) : undefined) ?? own;
   const value = fromParts(source.parts, rest);
   if (rest.length > 0 || step.onError === undefined) return value;
   return own.status === "failed" ? { ...asObject(value), ok: false, error: own.error } : { ...asObject(value), ok: true };
+}
+
+/** A branch gives which one was taken, and what it handed out. */
+function branchValue(id: string, rest: readonly PathSegment[], row: (path: string) => KnownRow | undefined): Json | undefined {
+  const handedOut = row(`${id}.output`);
+  if (rest[0] === "output") return handedOut && fromParts(handedOut.parts, rest.slice(1));
+  const own = row(id);
+  if (own === undefined || rest.length > 0) return own && fromParts(own.parts, rest);
+  return { ...asObject(fromParts(own.parts, [])), output: (handedOut && fromParts(handedOut.parts, [])) ?? null };
 }
 
 /** The longest known prefix of the path, then own properties from there. */
