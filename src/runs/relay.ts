@@ -1,0 +1,118 @@
+import type { Log } from "../log.ts";
+import { inTransaction, isUnavailable, type Sql, type SqlPool } from "../sql.ts";
+
+const batch = 500;
+const pollMs = 400;
+
+/** What waits in the outbox. */
+export interface Backlog {
+  readonly events: number;
+  readonly oldestSeconds: number;
+}
+
+/**
+ * Moves record events from the outbox to their history, for ever: the outbox is a queue without a
+ * cursor, so no order of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
+ */
+export function createRelay({ pool, log }: { pool: SqlPool; log: Log }): { start(): void; ring(): void; stop(): Promise<void> } {
+  let stopping = false;
+  let rung = false;
+  let wake: (() => void) | undefined;
+  let loop: Promise<void> = Promise.resolve();
+
+  async function run(): Promise<void> {
+    let failing = false;
+    while (!stopping) {
+      rung = false;
+      let moved = 0;
+      try {
+        moved = await relayAll(pool);
+        failing = false;
+      } catch (error) {
+        if (!failing) log.warn({ err: error }, isUnavailable(error) ? "Postgres is away: record events wait in the outbox" : "the relay could not finish a round");
+        failing = true;
+      }
+      if (moved === 0 && !rung) await pause();
+    }
+  }
+
+  function pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(finish, pollMs);
+      function finish(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+      wake = finish;
+    });
+  }
+
+  return {
+    start() {
+      loop = run();
+    },
+    ring() {
+      rung = true;
+      wake?.();
+    },
+    async stop() {
+      stopping = true;
+      wake?.();
+      await loop;
+    },
+  };
+}
+
+/** One round over every shard that has events; gives how many were moved. */
+export async function relayAll(pool: SqlPool): Promise<number> {
+  const { rows } = await pool.query<{ shard: number }>({
+    name: "shards_with_events",
+    text: "select s.shard from tandem.outbox_shards s where exists (select 1 from tandem.outbox o where o.shard = s.shard)",
+  });
+  let moved = 0;
+  for (const { shard } of rows) moved += await relayShard(pool, shard);
+  return moved;
+}
+
+/**
+ * Moves up to 500 events of one shard, in the order of their ids, in one transaction. Another relay that
+ * is at this shard keeps it: then nothing is moved.
+ */
+export async function relayShard(pool: SqlPool, shard: number): Promise<number> {
+  return inTransaction(pool, async (sql) => {
+    if (!(await lockShard(sql, shard))) return 0;
+    return moveEvents(sql, shard);
+  });
+}
+
+async function lockShard(sql: Sql, shard: number): Promise<boolean> {
+  const { rows } = await sql.query({
+    name: "lock_shard",
+    text: "select 1 from tandem.outbox_shards where shard = $1::smallint for update skip locked",
+    values: [shard],
+  });
+  return rows.length > 0;
+}
+
+/** A statement after the lock, so that it sees all that the relay before it left. */
+async function moveEvents(sql: Sql, shard: number): Promise<number> {
+  const columns = "id, workspace_id, object, record_id, kind, before, after, changed_fields, actor, origin, created_at";
+  const { rowCount } = await sql.query({
+    name: "move_events",
+    text: `with taken as (
+        delete from tandem.outbox where id in (select id from tandem.outbox where shard = $1::smallint order by id limit ${batch}) returning ${columns}
+      )
+      insert into tandem.record_events (${columns}) select ${columns} from taken order by id`,
+    values: [shard],
+  });
+  return rowCount ?? 0;
+}
+
+/** How much waits in the outbox, for metrics. */
+export async function readBacklog(sql: Sql): Promise<Backlog> {
+  const { rows } = await sql.query<Backlog>({
+    name: "outbox_backlog",
+    text: `select count(*)::integer as events, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestSeconds" from tandem.outbox`,
+  });
+  return rows[0] ?? { events: 0, oldestSeconds: 0 };
+}
