@@ -54,7 +54,8 @@ export function searchOf(url: string): string {
   return mark === -1 ? "" : url.slice(mark + 1);
 }
 
-async function readDocument(request: Request, yaml: boolean): Promise<Json> {
+/** The body as JSON, read as strictly as a webhook's; YAML only where it is allowed. Throws a ProblemError. */
+export async function readDocument(request: Request, yaml: boolean): Promise<Json> {
   const type = mediaType(request.headers["content-type"]) ?? "application/json";
   const isYaml = yaml && yamlTypes.has(type);
   if (!isYaml && !isJsonType(type)) {
