@@ -1,76 +1,90 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { Ajv, type ErrorObject } from "ajv";
 import formatsPlugin from "ajv-formats";
 import { RE2JS } from "re2js";
 import { at, type Issue } from "../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import { createFit } from "./fit-body.ts";
 
 /** Checks values against a declared JSON Schema. */
 export interface BodySchema {
-  /** `fromText`: the values came as form or query text, and become the types that are declared. */
+  /**
+   * The body with its values fitted to the declared types, and every fault with its path. `fromText`:
+   * the values came as form or query text.
+   */
   check(body: Json, options: { fromText: boolean }): { readonly body: Json; readonly issues: readonly Issue[] };
 }
 
-/** Patterns run in linear time: a body cannot keep the process busy. */
-function linearRegExp(pattern: string): { test(text: string): boolean } {
-  const compiled = RE2JS.compile(pattern);
-  return { test: (text) => compiled.matcher(text).find() };
-}
-linearRegExp.code = "linearRegExp";
+const mostIssues = 100;
 
-/** Compiles a JSON Schema. Throws an Error that says what is wrong with it. */
+/**
+ * Compiles a JSON Schema (draft 7). Unknown keywords and formats are errors. Throws an Error that says
+ * what is wrong with it.
+ */
 export function compileBodySchema(schema: JsonObject): BodySchema {
+  if (schema["$async"] !== undefined) throw new Error('"$async" is not available');
+  const validate = createAjv().compile(schema);
+  const fit = createFit(schema);
+  return {
+    check(body, options) {
+      const { kept, checked } = fit(body, options);
+      if (validate(checked)) return { body: kept, issues: [] };
+      return { body: kept, issues: (validate.errors ?? []).slice(0, mostIssues).map(issueOf) };
+    },
+  };
+}
+
+/** Whatever a body holds, checking it takes time in proportion to its size. */
+function createAjv(): Ajv {
   const ajv = new Ajv({
     allErrors: true,
     strict: true,
     strictRequired: false,
     strictTypes: false,
     allowUnionTypes: true,
-    validateFormats: true,
     ownProperties: true,
     code: { regExp: linearRegExp },
   });
   formatsPlugin.default(ajv);
-  const validate: ValidateFunction = ajv.compile(schema);
-  return {
-    check(body, { fromText }) {
-      const fitted = fit(schema, body, fromText);
-      if (validate(fitted)) return { body: fitted, issues: [] };
-      return { body: fitted, issues: (validate.errors ?? []).slice(0, 100).map(issueOf) };
-    },
-  };
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({
+    keyword: "uniqueItems",
+    type: "array",
+    schemaType: "boolean",
+    error: { message: "must not hold the same item twice" },
+    validate: (wanted: boolean, items: Json[]) => !wanted || new Set(items.map(canonical)).size === items.length,
+  });
+  return ajv;
 }
 
-/**
- * Text of a form becomes the declared type where it can; a property declared `string` takes an integer
- * and makes it text, exactly (ids).
- */
-function fit(schema: unknown, value: Json, fromText: boolean): Json {
-  if (!isJsonObject(schema)) return value;
-  const { type, properties, items } = schema;
-  if (isJsonObject(value) && isJsonObject(properties)) {
-    const entries = Object.entries(value).map(([key, part]) => [key, Object.hasOwn(properties, key) ? fit(properties[key], part, fromText) : part]);
-    return Object.fromEntries(entries) as JsonObject;
+/** Patterns run in linear time: no body can keep the process busy with one. */
+function linearRegExp(pattern: string): { test(text: string): boolean } {
+  const compiled = RE2JS.compile(pattern);
+  return { test: (text) => compiled.matcher(text).find() };
+}
+// Ajv asks for it, to write code that stands alone; ours does not.
+linearRegExp.code = "linearRegExp";
+
+/** The same text for the same JSON value, whatever the order of its keys. */
+function canonical(value: Json): string {
+  return JSON.stringify(value, (_, part: Json) =>
+    isJsonObject(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
+}
+
+function issueOf({ instancePath, params, keyword, message }: ErrorObject): Issue {
+  const place = instancePath
+    .split("/")
+    .slice(1)
+    .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .reduce((whole, part) => at(whole, /^\d+$/.test(part) ? Number(part) : part), "body");
+  if (keyword === "required") return { path: at(place, String(params["missingProperty"])), message: "is required" };
+  if (keyword === "additionalProperties")
+    return { path: at(place, String(params["additionalProperty"])), message: "is not declared" };
+  if (keyword === "enum" && Array.isArray(params["allowedValues"])) {
+    return {
+      path: place,
+      message: `must be one of ${params["allowedValues"].map((value) => JSON.stringify(value)).join(", ")}`,
+    };
   }
-  if (Array.isArray(value)) return value.map((item) => fit(items, item, fromText));
-  if (fromText && type === "array" && typeof value === "string") return [fit(items, value, fromText)];
-  if (type === "string" && typeof value === "number" && Number.isSafeInteger(value)) return String(value);
-  return fromText && typeof value === "string" ? fromForm(type, value) : value;
-}
-
-function fromForm(type: unknown, text: string): Json {
-  if ((type === "number" && /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/.test(text)) || (type === "integer" && /^-?\d+$/.test(text))) {
-    return Number.isFinite(Number(text)) ? Number(text) : text;
-  }
-  if (type === "boolean" && /^(true|on|1|yes)$/i.test(text)) return true;
-  if (type === "boolean" && /^(false|off|0|no)$/i.test(text)) return false;
-  return text;
-}
-
-function issueOf(error: ErrorObject): Issue {
-  const segments = error.instancePath.split("/").slice(1).map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const place = segments.reduce((whole, part) => at(whole, /^\d+$/.test(part) ? Number(part) : part), "body");
-  const params = error.params as { missingProperty?: string; additionalProperty?: string; format?: string };
-  if (params.missingProperty !== undefined) return { path: at(place, params.missingProperty), message: "is required" };
-  if (params.additionalProperty !== undefined) return { path: at(place, params.additionalProperty), message: "is not declared" };
-  return { path: place, message: error.message ?? "does not fit" };
+  return { path: place, message: message ?? "does not fit" };
 }

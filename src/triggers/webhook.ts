@@ -1,18 +1,22 @@
 import { z } from "zod";
 import type { Issue } from "../errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import { isJsonObject, type Json } from "../json.ts";
 import { compileBodySchema, type BodySchema } from "./body-schema.ts";
 import type { TriggerKind } from "./trigger-kind.ts";
 
 const methods = ["POST", "PUT", "PATCH", "GET", "DELETE"] as const;
 
-const bodySchema = z.custom<JsonObject>((value) => isJsonObject(value)).superRefine((schema, context) => {
-  try {
-    compileBodySchema(schema);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: `this is no JSON Schema that can be used: ${error instanceof Error ? error.message : String(error)}` });
-  }
-});
+const bodySchema = z
+  .record(z.string(), z.json() as z.ZodType<Json>)
+  .superRefine((schema, context) => {
+    try {
+      compileBodySchema(schema);
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      context.addIssue({ code: "custom", message: `this JSON Schema cannot be used: ${said}` });
+    }
+  })
+  .meta({ description: "JSON Schema (draft 7) of the body" });
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, "a header's name");
 const bodyPath = z.string().regex(/^[\w-]+(\.[\w-]+){0,7}$/, "a path into the body, such as event.id");
