@@ -136,6 +136,8 @@ async function fail(
     message: `${failure.code} after ${own.attempts === 1 ? "1 attempt" : `${own.attempts} attempts`}`,
     type: stepFailedType,
     nonRetryable: true,
+    // The target's failure, not ours: it is in the ledger, and no alarm of the worker's.
+    category: "BENIGN",
     details: [row.verdict],
   });
 }

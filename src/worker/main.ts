@@ -10,6 +10,7 @@ import { createRelay } from "../runs/relay.ts";
 import { createPool, type SqlPool } from "../sql.ts";
 import { startEngine, type Engine } from "./engine.ts";
 import { createPresence } from "./presence.ts";
+import { installRuntimeLog } from "./runtime-log.ts";
 import { connectTemporal, isTemporalUp, type TemporalLink } from "./temporal.ts";
 
 const dayMs = 86_400_000;
@@ -17,6 +18,7 @@ const dayMs = 86_400_000;
 const config = readConfig();
 const log = createLog("worker", config.LOG_LEVEL);
 const shutdown = createShutdown(log);
+installRuntimeLog(log);
 exitWithParent();
 
 const databaseUrl = getDatabaseUrl(config);

@@ -47,7 +47,8 @@ function report(ending: CloseInput["ending"]): void {
   if (ending.kind === "cancelled") throw new CancelledFailure("The run was cancelled");
   if (ending.kind === "failed") {
     const tries = ending.attempts === 1 ? "1 attempt" : `${ending.attempts} attempts`;
-    throw ApplicationFailure.nonRetryable(`Step "${ending.path}" failed after ${tries}: ${ending.code}`, ending.code);
+    const message = `Step "${ending.path}" failed after ${tries}: ${ending.code}`;
+    throw ApplicationFailure.create({ message, type: ending.code, nonRetryable: true, category: "BENIGN" });
   }
 }
 

@@ -20,6 +20,7 @@ import { addRun } from "../../src/runs/enqueue.ts";
 import { createStatement, inTransaction, type SqlPool } from "../../src/sql.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { startEngine, type Engine } from "../../src/worker/engine.ts";
+import { installRuntimeLog } from "../../src/worker/runtime-log.ts";
 import { connectTemporal, type TemporalLink } from "../../src/worker/temporal.ts";
 import type { Workspace } from "../../src/workspace.ts";
 import { workflowBundlePath } from "./bundle.ts";
@@ -80,8 +81,9 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
   const { address, namespace, installation } = testTemporal();
   process.env["TEMPORAL_ADDRESS"] = address;
   const kinds = { ...recordKinds, ...options.kinds };
+  const log = createLog("test", "fatal");
+  installRuntimeLog(log);
   const link = await connectTemporal(namespace);
-  const log = createLog("test", "error");
   const config = readConfig({});
   const test = await createTestWorkspace(pool);
   const { workspace, objects } = test;
