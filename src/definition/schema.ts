@@ -116,59 +116,65 @@ const stepBase = {
   note: z.string().max(2_000).optional(),
 };
 
-const steps: z.ZodType<StepDefinition[]> = z.lazy(() => z.array(stepSchema));
-
-const onErrorSchema: z.ZodType<OnErrorDefinition> = z.union([
-  z.enum(["fail", "continue"]),
-  z.strictObject({
-    codes: z.array(z.string().min(1).max(100)).min(1).max(20).optional(),
-    steps: steps.optional(),
+/**
+ * What steps of each kind may hold, around whatever stands for a step within a block. `effect` is every
+ * kind that the registry of step kinds knows.
+ */
+export function createStepShapes(step: z.ZodType<StepDefinition>) {
+  const steps = z.array(step);
+  const onError = z.union([
+    z.enum(["fail", "continue"]),
+    z.strictObject({
+      codes: z.array(z.string().min(1).max(100)).min(1).max(20).optional(),
+      steps: steps.optional(),
+      output: outputSchema.optional(),
+    }),
+  ]);
+  const branch = z.strictObject({
+    name: idSchema.optional(),
+    when: conditionSchema.optional(),
+    steps,
     output: outputSchema.optional(),
-  }),
-]);
+  });
+  return {
+    control: {
+      branch: z.strictObject({ ...stepBase, kind: z.literal("branch"), branches: z.array(branch).min(1).max(20) }),
+      filter: z.strictObject({ ...stepBase, kind: z.literal("filter"), when: conditionSchema }),
+      set: z.strictObject({ ...stepBase, kind: z.literal("set"), input: outputSchema, onError: onError.optional() }),
+    },
+    effect: z.strictObject({
+      ...stepBase,
+      kind: z.string().min(1).max(64),
+      input: z.record(z.string(), json).default({}),
+      timeout: durationSchema.optional(),
+      retry: retrySchema.optional(),
+      onError: onError.optional(),
+    }),
+  };
+}
 
-const branchSchema = z.strictObject({
-  name: idSchema.optional(),
-  when: conditionSchema.optional(),
-  steps,
-  output: outputSchema.optional(),
-});
-
-const controlSchemas = {
-  branch: z.strictObject({ ...stepBase, kind: z.literal("branch"), branches: z.array(branchSchema).min(1).max(20) }),
-  filter: z.strictObject({ ...stepBase, kind: z.literal("filter"), when: conditionSchema }),
-  set: z.strictObject({ ...stepBase, kind: z.literal("set"), input: outputSchema, onError: onErrorSchema.optional() }),
-} as const;
+const shapes = createStepShapes(z.lazy(() => stepSchema));
 
 /** Kinds that the engine itself does; every other kind is looked up in the registry of step kinds. */
-export const controlKinds = Object.keys(controlSchemas) as (keyof typeof controlSchemas)[];
-
-const effectSchema = z.strictObject({
-  ...stepBase,
-  kind: z.string().min(1).max(64),
-  input: z.record(z.string(), json).default({}),
-  timeout: durationSchema.optional(),
-  retry: retrySchema.optional(),
-  onError: onErrorSchema.optional(),
-});
+export const controlKinds = ["branch", "filter", "set"] as const satisfies Array<keyof typeof shapes.control>;
 
 /** The step's kind decides its keys, so that a fault is named by the place it really is at. */
 const stepSchema: z.ZodType<StepDefinition> = z.unknown().transform((node, context): StepDefinition => {
   const named = z.object({ kind: z.enum(controlKinds) }).safeParse(node);
-  const shape: z.ZodType<StepDefinition> = named.success ? controlSchemas[named.data.kind] : effectSchema;
+  const shape: z.ZodType<StepDefinition> = named.success ? shapes.control[named.data.kind] : shapes.effect;
   const parsed = shape.safeParse(node);
   return parsed.success ? parsed.data : passOn(parsed.error, shape, context);
 });
 
 /** The document, but for its triggers, whose kinds have schemas of their own. */
-const documentShape = {
+export const documentShape = {
   formatVersion: z.literal(1),
   key: keySchema,
   name: z.string().min(1).max(200),
   description: z.string().max(5_000).optional(),
   tags: z.array(z.string().min(1).max(50)).max(20).optional(),
   settings: z.record(idSchema, settingSchema).optional(),
-  steps,
+  steps: z.array(stepSchema),
   concurrency: z
     .strictObject({
       key: z.string().min(1).max(2_000),

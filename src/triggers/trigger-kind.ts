@@ -6,7 +6,7 @@ export interface TriggerKind {
   readonly title: string;
   readonly description: string;
   /** What a definition says of it beside `id` and `kind`. */
-  readonly settings: z.ZodType<object>;
+  readonly settings: z.ZodObject;
   /** What expressions may read below `trigger`, besides `id` and `kind`. */
   readonly gives: readonly string[];
   /** Settings and an example of what it gives, for docs and tests. */
