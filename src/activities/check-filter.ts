@@ -15,7 +15,8 @@ export function checkFilter(filter: Json | undefined, object: CrmObject, { objec
   if (filter === undefined || !isJsonObject(filter)) return [];
   return leavesOf(filter, at).flatMap(({ leaf, at: place }) => {
     const value = leaf["value"];
-    const tried = value !== undefined && holdsExpression(value) ? { field: leaf["field"] ?? null, operator: "isNotEmpty" } : leaf;
+    const tried =
+      value !== undefined && holdsExpression(value) ? { field: leaf["field"] ?? null, operator: "isNotEmpty" } : leaf;
     const parsed = recordConditionSchema.safeParse(tried);
     return parsed.success ? tryLeaf(parsed.data, { object, objects, at: place }) : [];
   });

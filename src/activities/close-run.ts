@@ -11,7 +11,10 @@ import { prepareVersion } from "./prepared.ts";
 /** Closes the run in the ledger. Never throws: the workflow asks again after a timer of its own. */
 export async function closeRun(environment: Environment, input: CloseInput): Promise<CloseResult> {
   try {
-    const closed = input.ending.kind === "cancelled" ? await closeAsCancelled(environment, input) : await closeAsEnded(environment, input, input.ending);
+    const closed =
+      input.ending.kind === "cancelled"
+        ? await closeAsCancelled(environment, input)
+        : await closeAsEnded(environment, input, input.ending);
     if ("closed" in closed) environment.slotFreed();
     return closed;
   } catch (error) {
@@ -27,17 +30,19 @@ async function closeAsCancelled({ pool }: Environment, input: CloseInput): Promi
   return { closed: { kind: "cancelled" } };
 }
 
-async function closeAsEnded(
-  environment: Environment,
-  input: CloseInput,
-  ending: RunEnding,
-): Promise<CloseResult> {
+async function closeAsEnded(environment: Environment, input: CloseInput, ending: RunEnding): Promise<CloseResult> {
   const { pool } = environment;
   const version = prepareVersion(await environment.loadVersion(input.versionId));
   const loaded = await loadRun(pool, input, version.outputNeeds.trigger);
   if (loaded === undefined) return { again: "fenced" };
   const rows = await loadRows(pool, input.runId, version.outputNeeds.rows);
-  const described = await describeEnd(environment, { version, run: loaded.run, key: input, ending, row: (path) => rows.get(path) });
+  const described = await describeEnd(environment, {
+    version,
+    run: loaded.run,
+    key: input,
+    ending,
+    row: (path) => rows.get(path),
+  });
   await sealRows(pool, input, [], described.end);
   if (loaded.run.keyed) await releaseKey(pool, input.runId);
   return { closed: described.ending };

@@ -23,7 +23,10 @@ export const deleteRecord: RecordKind<z.output<typeof input>> = {
   async run(context, { object, id, permanently }, seal) {
     const { workspace, objects, actor, origin } = createStepWriter(context, seal);
     const statement = seal.begin();
-    addDelete({ statement, workspace, objects, object: getObject(objects, object), actor, origin, gate: "gate" }, { id, permanently });
+    addDelete(
+      { statement, workspace, objects, object: getObject(objects, object), actor, origin, gate: "gate" },
+      { id, permanently },
+    );
     const wanted = statement.param(id, "text");
     statement.with("answered", "select coalesce((select c.outcome from changed c), 'absent') as outcome from gate");
     const sealed = await seal.commit(context.sql, statement, {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "../json.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import type { RunEnd, RunKey, StepRow } from "../runs/ledger.ts";
 import { loadRows, type KnownRow } from "../runs/scope.ts";
@@ -36,7 +36,10 @@ export async function describeEnd(environment: Environment, end: EndOf): Promise
     const meaning = meaningOf(error);
     if (meaning.kind !== "answer") throw error;
     const { code, message } = meaning.failure;
-    return { end: { status: "failed", output: null, error: { code, message } }, ending: { kind: "failed", path: "output", code, attempts: 1 } };
+    return {
+      end: { status: "failed", output: null, error: { code, message } },
+      ending: { kind: "failed", path: "output", code, attempts: 1 },
+    };
   }
 }
 
@@ -48,7 +51,7 @@ async function loadFailure({ pool }: Environment, runId: string, path: string): 
 /** A run's failure as people read it: which step, after how many tries, why. */
 function runError(version: PreparedVersion, ending: Extract<RunEnding, { kind: "failed" }>, failure: Json): JsonObject {
   const step = version.index.byId.get(ending.path);
-  const reason = typeof failure === "object" && failure !== null && "message" in failure ? String(failure.message) : ending.code;
+  const reason = (isJsonObject(failure) ? textOf(failure["message"]) : undefined) ?? ending.code;
   const tries = ending.attempts === 1 ? "1 attempt" : `${ending.attempts} attempts`;
   return {
     code: ending.code,

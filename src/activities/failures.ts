@@ -42,6 +42,9 @@ function refusedByDatabase(error: unknown): FailureMeaning | undefined {
   return {
     kind: "answer",
     retryable: false,
-    failure: { code: "database-refused", message: `Postgres refused the change (${state.code}): ${said}. Look at the step's input.` },
+    failure: {
+      code: "database-refused",
+      message: `Postgres refused the change (${state.code}): ${said}. Look at the step's input.`,
+    },
   };
 }

@@ -41,7 +41,14 @@ export async function performNode(node: CompiledNode, performance: Performance):
     case "filter": {
       const passed = node.when?.evaluate(evaluation) ?? true;
       const verdict: Verdict = passed ? done : { kind: "end" };
-      return { sealed: false, status: "done", outcome: passed ? "passed" : "not passed", verdict, input: null, output: { passed } };
+      return {
+        sealed: false,
+        status: "done",
+        outcome: passed ? "passed" : "not passed",
+        verdict,
+        input: null,
+        output: { passed },
+      };
     }
     case "branch": {
       const branches = node.branches ?? [];
@@ -66,14 +73,29 @@ async function performEffect(node: CompiledNode, step: EffectStep, performance: 
   const resolved = node.input?.evaluate(performance.evaluation) ?? {};
   const parsed = kind.input.safeParse(resolved);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `${[node.at, "input", ...issue.path].join(".")}: ${issue.message}`);
-    throw new StepError("invalid-input", `${faults.join("; ")}. The step's expressions gave values that it cannot take.`);
+    const faults = parsed.error.issues.map(
+      (issue) => `${[node.at, "input", ...issue.path].join(".")}: ${issue.message}`,
+    );
+    throw new StepError(
+      "invalid-input",
+      `${faults.join("; ")}. The step's expressions gave values that it cannot take.`,
+    );
   }
   if (kind.effect === "record") {
     const sealed = await kind.run(performance.context, parsed.data, performance.seal(resolved));
-    return { sealed: true, status: "done", outcome: sealed.outcome, verdict: done, input: resolved, output: sealed.output };
+    return {
+      sealed: true,
+      status: "done",
+      outcome: sealed.outcome,
+      verdict: done,
+      input: resolved,
+      output: sealed.output,
+    };
   }
-  const outcome = kind.effect === "read" ? await kind.run(performance.context, parsed.data) : await performOutside(kind, parsed.data, performance);
+  const outcome =
+    kind.effect === "read"
+      ? await kind.run(performance.context, parsed.data)
+      : await performOutside(kind, parsed.data, performance);
   return {
     sealed: false,
     status: outcome.status ?? "done",
@@ -84,14 +106,19 @@ async function performEffect(node: CompiledNode, step: EffectStep, performance: 
   };
 }
 
-function performOutside(kind: OutsideKind<unknown, Json>, input: unknown, performance: Performance): Promise<StepOutcome> {
+function performOutside(
+  kind: OutsideKind<unknown, Json>,
+  input: unknown,
+  performance: Performance,
+): Promise<StepOutcome> {
   if (performance.outside === undefined) throw new Error(`The quick lane was given a step of kind ${kind.kind}.`);
   return performance.outside(kind, input);
 }
 
 function getKind(kinds: StepKinds, step: EffectStep): StepKind {
   const kind = kinds[step.kind];
-  if (kind === undefined) throw new StepError("unknown-kind", `Step "${step.id}": this worker knows no step kind "${step.kind}".`);
+  if (kind === undefined)
+    throw new StepError("unknown-kind", `Step "${step.id}": this worker knows no step kind "${step.kind}".`);
   return kind;
 }
 

@@ -17,7 +17,8 @@ export const pickRecord: RecordKind<z.output<typeof input>> = {
   kind: "pick-record",
   effect: "record",
   title: "Pick record",
-  description: "Picks records in turn: the next after the one this step picked last. Workspace members who are not active are left out.",
+  description:
+    "Picks records in turn: the next after the one this step picked last. Workspace members who are not active are left out.",
   ...recordPolicy,
   input,
   output: z.object({ id: z.string(), record: z.record(z.string(), z.unknown()) }),
@@ -29,7 +30,9 @@ export const pickRecord: RecordKind<z.output<typeof input>> = {
   },
   check(written, context) {
     const { object, issues } = checkObject(written, context);
-    return object === undefined ? issues : checkFilter(written["filter"], object, { ...context, at: `${context.at}.filter` });
+    return object === undefined
+      ? issues
+      : checkFilter(written["filter"], object, { ...context, at: `${context.at}.filter` });
   },
   async run(context, { object: name, filter }, seal) {
     const { sql, workspace, objects, run, path } = context;
@@ -44,11 +47,15 @@ export const pickRecord: RecordKind<z.output<typeof input>> = {
         `select r.last_id from tandem.rotations r, gate g where r.workspace_id = ${p(workspace.id, "uuid")} and r.key = ${p(turn, "text")} for update of r`,
       );
       const active = object.field("active") === undefined ? "" : "and t.active";
-      const where = filter === undefined ? "true" : filterSql(filter, { statement, objects, object, alias: "t", at: "filter" });
+      const where =
+        filter === undefined ? "true" : filterSql(filter, { statement, objects, object, alias: "t", at: "filter" });
       const choice = (after: string): string =>
         `(select t.id, ${recordJson(object, "t")} as record from ${object.table} t, turn where t.deleted_at is null ${active} and ${where} ${after} order by t.id limit 1)`;
       statement.with("next", choice("and t.id > turn.last_id"));
-      statement.with("chosen", `select id, record from next union all ${choice("and not exists (select 1 from next)")}`);
+      statement.with(
+        "chosen",
+        `select id, record from next union all ${choice("and not exists (select 1 from next)")}`,
+      );
       statement.with(
         "advanced",
         `update tandem.rotations r set last_id = c.id from chosen c where r.workspace_id = ${p(workspace.id, "uuid")} and r.key = ${p(turn, "text")} returning r.last_id`,

@@ -37,7 +37,8 @@ export function prepareVersion(version: LoadedVersion): PreparedVersion {
     node(step) {
       const number = typeof step === "number" ? step : step.node;
       const node = nodes[number];
-      if (node === undefined) throw new Error(`Version ${version.id} has no node ${number}: its plan and its definition do not match.`);
+      if (node === undefined)
+        throw new Error(`Version ${version.id} has no node ${number}: its plan and its definition do not match.`);
       return node;
     },
     needs(node) {

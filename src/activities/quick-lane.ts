@@ -31,7 +31,10 @@ export async function runBlock(environment: Environment, input: BlockInput, sign
       // begins again from the ledger.
       if (meaning.kind === "conflict") continue;
       if (meaning.kind === "fenced") return { steps: {}, halt: { why: "fenced" } };
-      environment.log.warn({ err: error, runId: input.runId }, "a block of quick steps could not go on; its next step is done as an activity");
+      environment.log.warn(
+        { err: error, runId: input.runId },
+        "a block of quick steps could not go on; its next step is done as an activity",
+      );
       return { steps: block.sealed(), halt: { why: "ordinary" } };
     }
   }
@@ -73,7 +76,12 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
     return finish(version, loaded.run, ending);
   }
 
-  async function doStep(version: PreparedVersion, run: LoadedRun, step: PlanStep, path: string): Promise<Verdict | "halt"> {
+  async function doStep(
+    version: PreparedVersion,
+    run: LoadedRun,
+    step: PlanStep,
+    path: string,
+  ): Promise<Verdict | "halt"> {
     const startedAt = new Date();
     let resolved: Json | null = null;
     try {
@@ -84,7 +92,16 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
         evaluation: createEvaluation(version, step.node, { run, row }),
         seal(sealedInput) {
           resolved = sealedInput;
-          const own = { path, kind: step.kind, input: sealedInput, error: null, attempts: 1, attempt: null, lane: "quick", startedAt } as const;
+          const own = {
+            path,
+            kind: step.kind,
+            input: sealedInput,
+            error: null,
+            attempts: 1,
+            attempt: null,
+            lane: "quick",
+            startedAt,
+          } as const;
           return createSeal(key, own, pending);
         },
       });
@@ -135,7 +152,10 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
   }
 
   /** Results a node may read: from memory, or, of steps done before this block, from the ledger. */
-  async function knownRows(version: PreparedVersion, node: PlanStep | "output"): Promise<(path: string) => KnownRow | undefined> {
+  async function knownRows(
+    version: PreparedVersion,
+    node: PlanStep | "output",
+  ): Promise<(path: string) => KnownRow | undefined> {
     const needs = node === "output" ? version.outputNeeds : version.needs(node.node);
     const missing = needs.rows.filter((need) => !memory.has(need.path) && sealed.has(need.path));
     const loaded = await loadRows(pool, key.runId, missing);
@@ -170,4 +190,3 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
 
   return { walk, sealed: sealedSteps };
 }
-

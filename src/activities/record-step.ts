@@ -3,7 +3,7 @@ import { checkValues } from "../crm/values.ts";
 import type { CrmObject, Objects } from "../crm/objects.ts";
 import type { Change, Writer } from "../crm/operations.ts";
 import { StepError, type Issue } from "../errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { recordConditionSchema } from "../definition/conditions.ts";
 import { didYouMean } from "../definition/suggest.ts";
 import type { RetryPolicy } from "../definition/plan.ts";
@@ -74,24 +74,40 @@ export function sealedChange(change: Change): Sealed {
 export function getObject(objects: Objects, name: string): CrmObject {
   const object = objects.find(name);
   if (object !== undefined) return object;
-  throw new StepError("unknown-object", `There is no object "${name}"${didYouMean(name, objects.list().map((known) => known.name))}.`);
+  throw new StepError(
+    "unknown-object",
+    `There is no object "${name}"${didYouMean(
+      name,
+      objects.list().map((known) => known.name),
+    )}.`,
+  );
 }
 
 /** Activation's look at `object`, `values` and the keys that name fields. */
-export function checkObject(input: JsonObject, { objects, at }: CheckContext): { object: CrmObject | undefined; issues: Issue[] } {
-  const name = String(input["object"]);
+export function checkObject(
+  input: JsonObject,
+  { objects, at }: CheckContext,
+): { object: CrmObject | undefined; issues: Issue[] } {
+  const name = textOf(input["object"]) ?? "";
   const object = objects.find(name);
   if (object !== undefined) return { object, issues: [] };
-  const message = `unknown object "${name}"${didYouMean(name, objects.list().map((known) => known.name))}`;
+  const message = `unknown object "${name}"${didYouMean(
+    name,
+    objects.list().map((known) => known.name),
+  )}`;
   return { object: undefined, issues: [{ path: `${at}.object`, message }] };
 }
 
 /** What is wrong with values as written; an expression may become anything. */
 export function checkWrittenValues(object: CrmObject, values: Json | undefined, at: string): Issue[] {
   if (values === undefined || !isJsonObject(values)) return [];
-  const written = Object.entries(values).flatMap(([name, value]) => (object.field(name) === undefined || !holdsExpression(value) ? [[name, value]] : []));
+  const written = Object.entries(values).flatMap(([name, value]) =>
+    object.field(name) === undefined || !holdsExpression(value) ? [[name, value]] : [],
+  );
   const { issues } = checkValues(object, Object.fromEntries(written) as JsonObject, at);
-  const partly = Object.entries(values).flatMap(([name, value]) => checkSubFields(object, { name, value, at: `${at}.${name}` }));
+  const partly = Object.entries(values).flatMap(([name, value]) =>
+    checkSubFields(object, { name, value, at: `${at}.${name}` }),
+  );
   return [...issues, ...partly];
 }
 

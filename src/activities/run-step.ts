@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure, Context } from "@temporalio/activity";
-import type { PlanStep, Verdict } from "../definition/plan.ts";
+import type { PlanStep } from "../definition/plan.ts";
 import { StepError } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { beginAttempt, failAttempt, pauseAfter, type Beginning } from "../runs/attempts.ts";
@@ -34,7 +34,8 @@ async function attempt(environment: Environment, input: StepInput, cancelled: Ab
   const { step } = version.node(input.node);
   try {
     const beginning = await beginAttempt(environment.pool, input, input.path, version.needs(input.node));
-    if (beginning.kind === "sealed") return { verdict: beginning.verdict, ...(beginning.outcome === null ? {} : { outcome: beginning.outcome }) };
+    if (beginning.kind === "sealed")
+      return { verdict: beginning.verdict, ...(beginning.outcome === null ? {} : { outcome: beginning.outcome }) };
     if (beginning.kind === "waiting") return { waitId: beginning.waitId };
     return await tryStep(environment, { input, version, step, beginning, cancelled });
   } catch (error) {
@@ -59,15 +60,29 @@ interface Try {
 async function tryStep(environment: Environment, attempted: Try): Promise<StepAnswer> {
   const { input, step, beginning } = attempted;
   const startedAt = new Date();
-  const own = { path: input.path, attempts: beginning.counted + 1, attempt: beginning.attempt, lane: "ordinary", startedAt } as const;
+  const own = {
+    path: input.path,
+    attempts: beginning.counted + 1,
+    attempt: beginning.attempt,
+    lane: "ordinary",
+    startedAt,
+  } as const;
   let resolved: Json | null = null;
   try {
     const performed = await withinTime(attempted, async (signal) => {
-      const context = await createContext(environment, { run: beginning.run, runId: input.runId, path: input.path, signal });
+      const context = await createContext(environment, {
+        run: beginning.run,
+        runId: input.runId,
+        path: input.path,
+        signal,
+      });
       return performNode(attempted.version.node(step), {
         context,
         kinds: environment.kinds,
-        evaluation: createEvaluation(attempted.version, step.node, { run: beginning.run, row: (path) => beginning.rows.get(path) }),
+        evaluation: createEvaluation(attempted.version, step.node, {
+          run: beginning.run,
+          row: (path) => beginning.rows.get(path),
+        }),
         seal(sealedInput) {
           resolved = sealedInput;
           return createSeal(input, { ...own, kind: step.kind, input: sealedInput, error: null });
@@ -96,7 +111,9 @@ async function withinTime<T>({ step, cancelled }: Try, work: (signal: AbortSigna
     stop = () =>
       reject(
         time.aborted
-          ? new StepError("timeout", `Step "${step.name}" did not finish within ${step.timeoutMs} ms.`, { retryable: true })
+          ? new StepError("timeout", `Step "${step.name}" did not finish within ${step.timeoutMs} ms.`, {
+              retryable: true,
+            })
           : new CancelledFailure("The step was cancelled"),
       );
     signal.addEventListener("abort", stop, { once: true });
@@ -124,7 +141,13 @@ async function fail(
   if (retryable && own.attempts < step.retry.maximumAttempts) {
     const pauseMs = pauseAfter(step.retry, own.attempts);
     const { path, attempt: number, startedAt } = own;
-    const next = await failAttempt(environment.pool, input, { path, attempt: number ?? own.attempts, error: failure, startedAt, pauseMs });
+    const next = await failAttempt(environment.pool, input, {
+      path,
+      attempt: number ?? own.attempts,
+      error: failure,
+      startedAt,
+      pauseMs,
+    });
     if (next.kind === "soon") throw retry(failure.code, next.inMs);
     environment.slotFreed();
     return { waitId: next.waitId };
@@ -161,12 +184,19 @@ async function performOutside(
     const made = await kind.prepare(context, call.parsed, idempotencyKey);
     if (!("request" in made)) return made;
     await storeCall(pool, key, { path: context.path, key: idempotencyKey, request: made.request });
-    stored = (await findCall(pool, context.run.id, context.path)) ?? { request: made.request, progress: {}, unsure: false };
+    stored = (await findCall(pool, context.run.id, context.path)) ?? {
+      request: made.request,
+      progress: {},
+      unsure: false,
+    };
   }
   await markSending(pool, key, context.path);
   const save = (progress: { [key: string]: Json }): Promise<void> => saveProgress(pool, key, context.path, progress);
   try {
-    return await kind.perform({ ...context, key: idempotencyKey, unsure: stored.unsure, progress: stored.progress, save }, stored.request);
+    return await kind.perform(
+      { ...context, key: idempotencyKey, unsure: stored.unsure, progress: stored.progress, save },
+      stored.request,
+    );
   } catch (error) {
     // The target answered, with a refusal: nothing is in doubt. Anything else leaves the mark.
     if (error instanceof StepError && error.details["unsure"] !== true) await markAnswered(pool, key, context.path);
@@ -180,7 +210,9 @@ function answerOf({ verdict, outcome, output }: Performed): StepAnswer {
     verdict,
     ...(outcome === null ? {} : { outcome }),
     ...(typeof preview["id"] === "string" ? { id: preview["id"] } : {}),
-    ...(Array.isArray(preview["changedFields"]) ? { changedFields: preview["changedFields"].map(String).slice(0, 20) } : {}),
+    ...(Array.isArray(preview["changedFields"])
+      ? { changedFields: preview["changedFields"].map(String).slice(0, 20) }
+      : {}),
     ...(typeof preview["total"] === "number" ? { count: preview["total"] } : {}),
   };
 }

@@ -10,7 +10,10 @@ import type { ReadKind } from "./step-kind.ts";
 const input = z.strictObject({
   object: objectName,
   filter: recordConditionSchema.optional(),
-  sort: z.array(z.strictObject({ field: z.string().min(1), direction: z.enum(["asc", "desc"]).default("asc") })).max(5).optional(),
+  sort: z
+    .array(z.strictObject({ field: z.string().min(1), direction: z.enum(["asc", "desc"]).default("asc") }))
+    .max(5)
+    .optional(),
   fields: z.array(z.string().min(1)).max(100).optional(),
   limit: z.number().int().min(1).max(200).default(60),
 });
@@ -22,11 +25,19 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
   description: "Finds records of one object. Changes nothing.",
   ...recordPolicy,
   input,
-  output: z.object({ records: z.array(z.record(z.string(), z.unknown())), first: z.record(z.string(), z.unknown()).nullable(), total: z.number() }),
+  output: z.object({
+    records: z.array(z.record(z.string(), z.unknown())),
+    first: z.record(z.string(), z.unknown()).nullable(),
+    total: z.number(),
+  }),
   fixed: ["object"],
   strict: ["filter"],
   sample: {
-    input: { object: "person", filter: { field: "emails.primaryEmail", operator: "equals", value: "ada@example.com" }, limit: 1 },
+    input: {
+      object: "person",
+      filter: { field: "emails.primaryEmail", operator: "equals", value: "ada@example.com" },
+      limit: 1,
+    },
     output: { records: [], first: null, total: 0 },
   },
   check(written, context) {
@@ -34,7 +45,9 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
     if (object === undefined) return issues;
     const names = Array.isArray(written["fields"]) ? written["fields"].map(String) : [];
     const unknown = names.flatMap((name, i) =>
-      name === "id" || name.includes("{{") || object.field(name) !== undefined ? [] : [{ path: `${context.at}.fields[${i}]`, message: unknownField(object, name) }],
+      name === "id" || name.includes("{{") || object.field(name) !== undefined
+        ? []
+        : [{ path: `${context.at}.fields[${i}]`, message: unknownField(object, name) }],
     );
     return [...unknown, ...checkFilter(written["filter"], object, { ...context, at: `${context.at}.filter` })];
   },
@@ -48,5 +61,7 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
 };
 
 function pick(record: JsonObject, fields: readonly string[]): JsonObject {
-  return Object.fromEntries(["id", ...fields].flatMap((name) => (record[name] === undefined ? [] : [[name, record[name]]])));
+  return Object.fromEntries(
+    ["id", ...fields].flatMap((name) => (record[name] === undefined ? [] : [[name, record[name]]])),
+  );
 }

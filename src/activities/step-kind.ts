@@ -13,7 +13,12 @@ export interface StepContext {
   readonly sql: SqlPool;
   readonly workspace: Workspace;
   readonly objects: Objects;
-  readonly run: { readonly id: string; readonly workflowId: string; readonly workflowKey: string; readonly depth: number };
+  readonly run: {
+    readonly id: string;
+    readonly workflowId: string;
+    readonly workflowKey: string;
+    readonly depth: number;
+  };
   /** The step's address in the run; with the run's id, the name of its result. */
   readonly path: string;
   /** Aborts when the step's time is up, the run is cancelled or the worker stops. */

@@ -1,7 +1,21 @@
 import { z } from "zod";
 import { updateRecord as update } from "../crm/operations.ts";
 import { checkFilter } from "./check-filter.ts";
-import { changeOutput, checkObject, checkWrittenValues, createStepWriter, getObject, linksSchema, modesSchema, objectName, onlyIfSchema, recordId, recordPolicy, sealedChange, valuesSchema } from "./record-step.ts";
+import {
+  changeOutput,
+  checkObject,
+  checkWrittenValues,
+  createStepWriter,
+  getObject,
+  linksSchema,
+  modesSchema,
+  objectName,
+  onlyIfSchema,
+  recordId,
+  recordPolicy,
+  sealedChange,
+  valuesSchema,
+} from "./record-step.ts";
 import type { RecordKind } from "./step-kind.ts";
 
 const input = z.strictObject({
@@ -25,7 +39,13 @@ export const updateRecord: RecordKind<z.output<typeof input>> = {
   strict: ["id", "onlyIf"],
   sample: {
     input: { object: "person", id: "0197f5f0-0000-7000-8000-000000000001", values: { jobTitle: "CEO" } },
-    output: { id: "0197f5f0-0000-7000-8000-000000000001", record: { jobTitle: "CEO" }, outcome: "updated", changedFields: ["jobTitle"], before: { jobTitle: "CTO" } },
+    output: {
+      id: "0197f5f0-0000-7000-8000-000000000001",
+      record: { jobTitle: "CEO" },
+      outcome: "updated",
+      changedFields: ["jobTitle"],
+      before: { jobTitle: "CTO" },
+    },
   },
   check(written, context) {
     const { object, issues } = checkObject(written, context);
@@ -36,6 +56,8 @@ export const updateRecord: RecordKind<z.output<typeof input>> = {
     ];
   },
   async run(context, { object, ...rest }, seal) {
-    return sealedChange(await update(createStepWriter(context, seal), { object: getObject(context.objects, object), ...rest }));
+    return sealedChange(
+      await update(createStepWriter(context, seal), { object: getObject(context.objects, object), ...rest }),
+    );
   },
 };

@@ -30,7 +30,8 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
     [workflowId],
   );
   const version = versions.rows[0];
-  if (version === undefined) throw new ProblemError(409, "nothing-to-activate", "The workflow has no version. Save a draft first.");
+  if (version === undefined)
+    throw new ProblemError(409, "nothing-to-activate", "The workflow has no version. Save a draft first.");
   const validated = validateDefinition(version.definition, { ...catalog, settings: rows[0].settings });
   if (validated.definition === undefined) throw invalid(validated.issues);
   await freeze(sql, { workflowId, versionId: version.id, ...validated });
@@ -40,13 +41,20 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
 /** The plan of a version that is active already stays as it was frozen. */
 async function freeze(
   sql: Sql,
-  { workflowId, versionId, definition, compiled }: { workflowId: string; versionId: string; definition: Definition; compiled: { plan: object } },
-): Promise<void> {
-  const defaults = Object.entries(definition.settings ?? {}).flatMap(([id, { default: value }]) => (value === undefined ? [] : [[id, value]]));
-  await sql.query("update tandem.workflow_versions set status = 'archived', updated_at = now() where workflow_id = $1 and status = 'active' and id <> $2", [
+  {
     workflowId,
     versionId,
-  ]);
+    definition,
+    compiled,
+  }: { workflowId: string; versionId: string; definition: Definition; compiled: { plan: object } },
+): Promise<void> {
+  const defaults = Object.entries(definition.settings ?? {}).flatMap(([id, { default: value }]) =>
+    value === undefined ? [] : [[id, value]],
+  );
+  await sql.query(
+    "update tandem.workflow_versions set status = 'archived', updated_at = now() where workflow_id = $1 and status = 'active' and id <> $2",
+    [workflowId, versionId],
+  );
   await sql.query(
     `update tandem.workflow_versions set status = 'active', plan = coalesce(plan, $2), setting_defaults = $3,
        activated_at = coalesce(activated_at, now()), updated_at = now() where id = $1`,
@@ -66,6 +74,7 @@ export async function deactivateWorkflow(
     "update tandem.workflows set status = 'inactive', updated_at = now() where id = $1 and workspace_id = $2 and status = 'active'",
     [workflowId, workspaceId],
   );
-  if (rowCount === 0 && workflow.status !== "inactive") throw new ProblemError(409, "not-active", "The workflow is not active.");
+  if (rowCount === 0 && workflow.status !== "inactive")
+    throw new ProblemError(409, "not-active", "The workflow is not active.");
   return getWorkflow(pool, { workspaceId, workflowId });
 }

@@ -34,7 +34,10 @@ export async function ensureInstallation(pool: SqlPool, config: Config, kinds: S
     const id = randomName(8);
     const workspace = { id: createId(), schemaName: `ws_${randomName(10)}` };
     await sql.query("insert into tandem.installation (id) values ($1)", [id]);
-    await sql.query("insert into tandem.workspaces (id, name, schema_name) values ($1, 'Tandem', $2)", [workspace.id, workspace.schemaName]);
+    await sql.query("insert into tandem.workspaces (id, name, schema_name) values ($1, 'Tandem', $2)", [
+      workspace.id,
+      workspace.schemaName,
+    ]);
     await createWorkspaceSchema(sql, workspace);
     const { key } = await createApiKey(sql, { workspaceId: workspace.id, name: "First key" });
     return { id, workspaceId: workspace.id, apiKey: key };
@@ -42,7 +45,13 @@ export async function ensureInstallation(pool: SqlPool, config: Config, kinds: S
   await makeFirstMember(pool, installation.workspaceId);
   const workspace = await loadWorkspace(pool, installation.workspaceId);
   const objects = await getObjects(pool, workspace);
-  await installTemplates(pool, { workspaceId: workspace.id, kinds, triggerKinds, objects, quickLane: config.QUICK_LANE });
+  await installTemplates(pool, {
+    workspaceId: workspace.id,
+    kinds,
+    triggerKinds,
+    objects,
+    quickLane: config.QUICK_LANE,
+  });
   return installation;
 }
 
@@ -55,7 +64,11 @@ async function makeFirstMember(pool: SqlPool, workspaceId: string): Promise<void
   const { rows } = await pool.query<{ present: boolean }>(`select exists (select 1 from ${object.table}) as present`);
   if (rows[0]?.present === true) return;
   const writer = createWriter({ pool, workspace, objects, actor: { source: "SYSTEM", name: "Tandem" } });
-  const values = { name: { firstName: "Sales", lastName: "Rep" }, userEmail: "rep@tandem.localhost", timeZone: workspace.timeZone };
+  const values = {
+    name: { firstName: "Sales", lastName: "Rep" },
+    userEmail: "rep@tandem.localhost",
+    timeZone: workspace.timeZone,
+  };
   await createRecord(writer, { object, values, ifExists: "use" });
 }
 

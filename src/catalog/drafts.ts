@@ -16,7 +16,9 @@ export interface Catalog extends Omit<ValidationContext, "settings"> {
 export async function createWorkflow(pool: SqlPool, catalog: Catalog, document: unknown): Promise<Workflow> {
   const definition = getValid(document, catalog);
   const workflowId = createId();
-  await inTransaction(pool, (sql) => insertWorkflow(sql, { workflowId, workspaceId: catalog.workspaceId, definition, document, template: null }));
+  await inTransaction(pool, (sql) =>
+    insertWorkflow(sql, { workflowId, workspaceId: catalog.workspaceId, definition, document, template: null }),
+  );
   return getWorkflow(pool, { workspaceId: catalog.workspaceId, workflowId });
 }
 
@@ -35,16 +37,17 @@ export async function insertWorkflow(
   { workflowId, workspaceId, definition, document, template }: NewWorkflow,
 ): Promise<void> {
   try {
-    await sql.query("insert into tandem.workflows (id, workspace_id, key, name, template) values ($1, $2, $3, $4, $5)", [
-      workflowId,
-      workspaceId,
-      definition.key,
-      definition.name,
-      template,
-    ]);
+    await sql.query(
+      "insert into tandem.workflows (id, workspace_id, key, name, template) values ($1, $2, $3, $4, $5)",
+      [workflowId, workspaceId, definition.key, definition.name, template],
+    );
   } catch (error) {
     if (sqlState(error)?.code !== "23505") throw error;
-    throw new ProblemError(409, "key-taken", `There is a workflow with the key "${definition.key}" already. Choose another key, or save a draft of that one.`);
+    throw new ProblemError(
+      409,
+      "key-taken",
+      `There is a workflow with the key "${definition.key}" already. Choose another key, or save a draft of that one.`,
+    );
   }
   await insertDraft(sql, workflowId, document);
 }
@@ -75,7 +78,10 @@ export async function saveDraft(
     throw invalid([{ path: "key", message }]);
   }
   await inTransaction(pool, async (sql) => {
-    const { rowCount } = await sql.query("select 1 from tandem.workflows where id = $1 and workspace_id = $2 for update", [workflowId, workspaceId]);
+    const { rowCount } = await sql.query(
+      "select 1 from tandem.workflows where id = $1 and workspace_id = $2 for update",
+      [workflowId, workspaceId],
+    );
     if (rowCount === 0) throw workflowNotFound(workflowId);
     const { rows } = await sql.query<{ id: string; revision: number }>(
       "select id, revision from tandem.workflow_versions where workflow_id = $1 and status = 'draft'",
@@ -85,12 +91,15 @@ export async function saveDraft(
     if (draft.revision !== undefined && draft.revision !== (current?.revision ?? 0)) throw stale();
     if (current === undefined) await insertDraft(sql, workflowId, draft.document);
     else {
-      await sql.query("update tandem.workflow_versions set definition = $2, revision = revision + 1, updated_at = now() where id = $1", [
-        current.id,
-        JSON.stringify(draft.document),
-      ]);
+      await sql.query(
+        "update tandem.workflow_versions set definition = $2, revision = revision + 1, updated_at = now() where id = $1",
+        [current.id, JSON.stringify(draft.document)],
+      );
     }
-    await sql.query("update tandem.workflows set name = $2, updated_at = now() where id = $1", [workflowId, definition.name]);
+    await sql.query("update tandem.workflows set name = $2, updated_at = now() where id = $1", [
+      workflowId,
+      definition.name,
+    ]);
   });
   return getWorkflow(pool, { workspaceId, workflowId });
 }
@@ -109,7 +118,10 @@ export async function setSettings(
     if (setting === undefined) return [{ path: id, message: `the workflow declares no setting "${id}"` }];
     return value === null ? [] : checkSetting(setting, value, id);
   });
-  if (issues.length > 0) throw new ProblemError(422, "invalid-settings", "The settings are not valid. `issues` names each fault.", { issues });
+  if (issues.length > 0)
+    throw new ProblemError(422, "invalid-settings", "The settings are not valid. `issues` names each fault.", {
+      issues,
+    });
   await pool.query(
     `update tandem.workflows set settings = jsonb_strip_nulls(settings || $3::jsonb), updated_at = now() where id = $1 and workspace_id = $2`,
     [workflowId, workspaceId, JSON.stringify(values)],
@@ -126,9 +138,18 @@ function getValid(document: unknown, catalog: Catalog): Definition {
 export function invalid(issues: readonly Issue[]): ProblemError {
   const first = issues[0];
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
-  return new ProblemError(422, "invalid-definition", `${first?.path === "" ? "" : `${first?.path}: `}${first?.message ?? "invalid"}${more}`, { issues });
+  return new ProblemError(
+    422,
+    "invalid-definition",
+    `${first?.path === "" ? "" : `${first?.path}: `}${first?.message ?? "invalid"}${more}`,
+    { issues },
+  );
 }
 
 function stale(): ProblemError {
-  return new ProblemError(412, "draft-changed", "The draft was changed since you read it. Read it again, and save with its new ETag.");
+  return new ProblemError(
+    412,
+    "draft-changed",
+    "The draft was changed since you read it. Read it again, and save with its new ETag.",
+  );
 }

@@ -23,7 +23,9 @@ const directory = join(projectRoot, "templates");
 
 /** Every shipped template, by its folder's name. */
 export async function listTemplates(): Promise<Template[]> {
-  const ids = (await readdir(directory, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  const ids = (await readdir(directory, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name);
   return Promise.all(ids.toSorted().map(readTemplate));
 }
 
@@ -31,7 +33,10 @@ async function readTemplate(id: string): Promise<Template> {
   const folder = join(directory, id);
   const samples = join(folder, "samples");
   const files = (await readdir(samples)).filter((file) => file.endsWith(".json")).toSorted();
-  const read = async (file: string): Promise<[string, unknown]> => [file.replace(/\.json$/, ""), JSON.parse(await readFile(join(samples, file), "utf8"))];
+  const read = async (file: string): Promise<[string, unknown]> => [
+    file.replace(/\.json$/, ""),
+    JSON.parse(await readFile(join(samples, file), "utf8")),
+  ];
   return {
     id,
     document: parseDocument(await readFile(join(folder, "definition.yaml"), "utf8")),
@@ -68,7 +73,13 @@ async function installTemplate(pool: SqlPool, catalog: Catalog, template: Templa
     // Installed, and not yet activated: a start that was killed between the two.
     if (rows[0] !== undefined) return rows[0].activated || rows[0].status !== "draft" ? undefined : rows[0].id;
     const id = createId();
-    await insertWorkflow(sql, { workflowId: id, workspaceId: catalog.workspaceId, definition, document: template.document, template: template.id });
+    await insertWorkflow(sql, {
+      workflowId: id,
+      workspaceId: catalog.workspaceId,
+      definition,
+      document: template.document,
+      template: template.id,
+    });
     return id;
   });
   if (workflowId !== undefined) await activateWorkflow(pool, catalog, workflowId);

@@ -21,7 +21,11 @@ const mostKept = 500;
 const kept = new Map<string, LoadedVersion>();
 
 /** A version with its plan and its expressions, kept in memory. Throws when there is none with a plan. */
-export async function loadVersion(sql: Sql, versionId: string, { kinds }: { kinds: StepKinds }): Promise<LoadedVersion> {
+export async function loadVersion(
+  sql: Sql,
+  versionId: string,
+  { kinds }: { kinds: StepKinds },
+): Promise<LoadedVersion> {
   const known = kept.get(versionId);
   if (known !== undefined) return known;
   const { rows } = await sql.query<{ workflowId: string; workflowKey: string; document: unknown; plan: Plan | null }>({
@@ -38,7 +42,14 @@ export async function loadVersion(sql: Sql, versionId: string, { kinds }: { kind
   const frozen = planNodes(plan);
   const fresh = compileDefinition(definition, { kinds, quickLane: true });
   const nodes = fresh.nodes.map((node) => ({ ...node, step: frozen[node.step.node] ?? node.step }));
-  const version: LoadedVersion = { id: versionId, workflowId, workflowKey, definition, plan, compiled: { ...fresh, plan, nodes } };
+  const version: LoadedVersion = {
+    id: versionId,
+    workflowId,
+    workflowKey,
+    definition,
+    plan,
+    compiled: { ...fresh, plan, nodes },
+  };
   if (kept.size >= mostKept) kept.delete(kept.keys().next().value ?? "");
   kept.set(versionId, version);
   return version;

@@ -49,7 +49,9 @@ export interface Workflow {
   readonly updatedAt: Date;
 }
 
-const versionJson = (alias: string): string => `case when ${alias}.id is not null then jsonb_build_object('id', ${alias}.id, 'number', ${alias}.number,
+const versionJson = (
+  alias: string,
+): string => `case when ${alias}.id is not null then jsonb_build_object('id', ${alias}.id, 'number', ${alias}.number,
   'status', ${alias}.status, 'revision', ${alias}.revision, 'definition', ${alias}.definition, 'createdAt', ${alias}.created_at,
   'updatedAt', ${alias}.updated_at, 'activatedAt', ${alias}.activated_at) end`;
 
@@ -74,7 +76,11 @@ interface Row {
   updatedAt: Date;
 }
 
-type StoredVersion = Omit<Version, "createdAt" | "updatedAt" | "activatedAt"> & { createdAt: string; updatedAt: string; activatedAt: string | null };
+type StoredVersion = Omit<Version, "createdAt" | "updatedAt" | "activatedAt"> & {
+  createdAt: string;
+  updatedAt: string;
+  activatedAt: string | null;
+};
 
 function workflowOf({ tokens, ...row }: Row): Workflow {
   return {
@@ -104,9 +110,15 @@ function versionOf(stored: StoredVersion): Version {
 }
 
 /** Throws ProblemError 404. */
-export async function getWorkflow(sql: Sql, { workspaceId, workflowId }: { workspaceId: string; workflowId: string }): Promise<Workflow> {
+export async function getWorkflow(
+  sql: Sql,
+  { workspaceId, workflowId }: { workspaceId: string; workflowId: string },
+): Promise<Workflow> {
   const found = isUuid(workflowId)
-    ? await sql.query<Row>({ text: `${selectText} where f.id = $1::uuid and f.workspace_id = $2::uuid`, values: [workflowId, workspaceId] })
+    ? await sql.query<Row>({
+        text: `${selectText} where f.id = $1::uuid and f.workspace_id = $2::uuid`,
+        values: [workflowId, workspaceId],
+      })
     : undefined;
   const row = found?.rows[0];
   if (row === undefined) throw workflowNotFound(workflowId);
@@ -130,7 +142,10 @@ export async function listWorkflows(
 }
 
 /** Every version of a workflow, newest first. */
-export async function listVersions(sql: Sql, { workspaceId, workflowId }: { workspaceId: string; workflowId: string }): Promise<Version[]> {
+export async function listVersions(
+  sql: Sql,
+  { workspaceId, workflowId }: { workspaceId: string; workflowId: string },
+): Promise<Version[]> {
   await getWorkflow(sql, { workspaceId, workflowId });
   const { rows } = await sql.query<Version>({
     text: `select id, number, status, revision, definition, created_at as "createdAt", updated_at as "updatedAt", activated_at as "activatedAt"

@@ -59,11 +59,13 @@ function integer(value: Json): Json {
 
 function moment(value: Json): string {
   const shape = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
-  if (typeof value !== "string" || !shape.test(value)) throw new FieldFault(`takes a date and time such as 2026-03-29T10:00:00Z, but got ${describe(value)}`);
+  if (typeof value !== "string" || !shape.test(value))
+    throw new FieldFault(`takes a date and time such as 2026-03-29T10:00:00Z, but got ${describe(value)}`);
   const hasZone = /(Z|[+-]\d{2}:?\d{2})$/.test(value.slice(10));
   const date = new Date(value.length === 10 ? `${value}T00:00:00Z` : hasZone ? value : `${value}Z`);
   const year = date.getUTCFullYear();
-  if (!(year >= 1900 && year < 2200)) throw new FieldFault(`takes a moment between 1900 and 2200, but got ${describe(value)}`);
+  if (!(year >= 1900 && year < 2200))
+    throw new FieldFault(`takes a moment between 1900 and 2200, but got ${describe(value)}`);
   return date.toISOString();
 }
 
@@ -80,14 +82,16 @@ function composite(subFields: Readonly<Record<string, SubField>>, main?: string)
     ...(main === undefined ? {} : { main }),
     json: (column) => column,
     parse(value) {
-      if (!isJsonObject(value)) throw new FieldFault(`takes an object with ${Object.keys(subFields).join(", ")}, but got ${describe(value)}`);
+      if (!isJsonObject(value))
+        throw new FieldFault(`takes an object with ${Object.keys(subFields).join(", ")}, but got ${describe(value)}`);
       return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, parsePart(key, part)]));
     },
   };
 
   function parsePart(key: string, value: Json): Json {
     const sub = Object.hasOwn(subFields, key) ? subFields[key] : undefined;
-    if (sub === undefined) throw new FieldFault(`has no sub-field "${key}"; it has ${Object.keys(subFields).join(", ")}`);
+    if (sub === undefined)
+      throw new FieldFault(`has no sub-field "${key}"; it has ${Object.keys(subFields).join(", ")}`);
     if (value === null) return sub.empty;
     try {
       if (sub.kind === "text") return text(value);
@@ -133,7 +137,10 @@ export const fieldTypes = {
       const found = options.find((option) => option.value === value);
       if (found !== undefined) return found.value;
       const labelled = options.find((option) => option.label === value);
-      const meant = labelled === undefined ? `; it has ${options.map((option) => option.value).join(", ")}` : `; did you mean "${labelled.value}"?`;
+      const meant =
+        labelled === undefined
+          ? `; it has ${options.map((option) => option.value).join(", ")}`
+          : `; did you mean "${labelled.value}"?`;
       throw new FieldFault(`has no option ${describe(value)}${meant}`);
     },
   },
@@ -142,7 +149,8 @@ export const fieldTypes = {
     comparesAs: "uuid",
     json: plain,
     parse(value) {
-      if (typeof value !== "string" || !isUuid(value)) throw new FieldFault(`takes the id of a record, but got ${describe(value)}`);
+      if (typeof value !== "string" || !isUuid(value))
+        throw new FieldFault(`takes the id of a record, but got ${describe(value)}`);
       return value.toLowerCase();
     },
   },
@@ -150,10 +158,18 @@ export const fieldTypes = {
   FULL_NAME: composite({ firstName: textPart, lastName: textPart }),
   EMAILS: composite({ primaryEmail: textPart, additionalEmails: listPart }, "primaryEmail"),
   PHONES: composite(
-    { primaryPhoneNumber: textPart, primaryPhoneCountryCode: textPart, primaryPhoneCallingCode: textPart, additionalPhones: listPart },
+    {
+      primaryPhoneNumber: textPart,
+      primaryPhoneCountryCode: textPart,
+      primaryPhoneCallingCode: textPart,
+      additionalPhones: listPart,
+    },
     "primaryPhoneNumber",
   ),
-  LINKS: composite({ primaryLinkLabel: textPart, primaryLinkUrl: textPart, secondaryLinks: listPart }, "primaryLinkUrl"),
+  LINKS: composite(
+    { primaryLinkLabel: textPart, primaryLinkUrl: textPart, secondaryLinks: listPart },
+    "primaryLinkUrl",
+  ),
   CURRENCY: composite({ amountMicros: { kind: "integer", empty: null }, currencyCode: textPart }),
   ADDRESS: composite({
     addressStreet1: textPart,

@@ -23,7 +23,15 @@ export interface Target {
 /** Relations that a path may follow. */
 const mostRelations = 3;
 
-const sqlTypes = { text: "text", number: "double precision", boolean: "boolean", moment: "timestamptz", uuid: "uuid", list: "jsonb", composite: "jsonb" } as const;
+const sqlTypes = {
+  text: "text",
+  number: "double precision",
+  boolean: "boolean",
+  moment: "timestamptz",
+  uuid: "uuid",
+  list: "jsonb",
+  composite: "jsonb",
+} as const;
 
 /**
  * SQL for a condition on records of `object`, over `alias`. Every value is a parameter. Throws
@@ -50,7 +58,12 @@ function group(items: readonly RecordCondition[], word: "and" | "or", none: stri
 type Leaf = Extract<RecordCondition, { field: string }>;
 
 /** Operators that hold where there is nothing: over a relation they ask that no related record says otherwise. */
-const opposites: Partial<Record<Operator, Operator>> = { notEquals: "equals", notIn: "in", notContains: "contains", isEmpty: "isNotEmpty" };
+const opposites: Partial<Record<Operator, Operator>> = {
+  notEquals: "equals",
+  notIn: "in",
+  notContains: "contains",
+  isEmpty: "isNotEmpty",
+};
 
 function leafSql(leaf: Leaf, path: readonly string[], context: Context & { depth: number }): string {
   const { object, objects, alias, at, depth } = context;
@@ -70,16 +83,24 @@ function leafSql(leaf: Leaf, path: readonly string[], context: Context & { depth
 /** What a path without relations names. */
 export function findTarget(object: CrmObject, path: readonly string[], alias: string, at: string): Target {
   const [name = "", sub, ...rest] = path;
-  if (name === "id" && sub === undefined) return { field: undefined, comparesAs: "uuid", sql: `${alias}.id`, parameter: (p) => p, type: "uuid" };
+  if (name === "id" && sub === undefined)
+    return { field: undefined, comparesAs: "uuid", sql: `${alias}.id`, parameter: (p) => p, type: "uuid" };
   const field = object.field(name);
   if (field === undefined) throw fault(at, unknownField(object, name));
   const { info } = field;
   const column = `${alias}.${field.column}`;
   if (sub === undefined && info.comparesAs !== "composite") {
-    return { field, comparesAs: info.comparesAs, sql: comparable(field, column), parameter: (p) => comparableParameter(field, p), type: sqlTypes[info.comparesAs] };
+    return {
+      field,
+      comparesAs: info.comparesAs,
+      sql: comparable(field, column),
+      parameter: (p) => comparableParameter(field, p),
+      type: sqlTypes[info.comparesAs],
+    };
   }
   if (sub === undefined) {
-    if (info.main === undefined) return { field, comparesAs: "composite", sql: column, parameter: (p) => p, type: "jsonb" };
+    if (info.main === undefined)
+      return { field, comparesAs: "composite", sql: column, parameter: (p) => p, type: "jsonb" };
     return subTarget(field, info.main, column, at);
   }
   if (rest.length > 0) throw fault(at, `"${path.join(".")}" is no field of ${object.name}`);
@@ -95,10 +116,17 @@ function subTarget(field: CrmField, sub: string, column: string, at: string): Ta
     throw fault(at, `${field.name} has no sub-field "${sub}"${meant}`);
   }
   const written = subFieldText(column, sub);
-  if (part.kind === "list") return { field, comparesAs: "list", sql: `(${column} -> '${sub}')`, parameter: (p) => p, type: "jsonb" };
+  if (part.kind === "list")
+    return { field, comparesAs: "list", sql: `(${column} -> '${sub}')`, parameter: (p) => p, type: "jsonb" };
   if (part.kind === "text") {
     const compared = info.main === sub ? field : { compares: "exactly" as const };
-    return { field, comparesAs: "text", sql: comparable(compared, written), parameter: (p) => comparableParameter(compared, p), type: "text" };
+    return {
+      field,
+      comparesAs: "text",
+      sql: comparable(compared, written),
+      parameter: (p) => comparableParameter(compared, p),
+      type: "text",
+    };
   }
   return { field, comparesAs: "number", sql: `(${written})::numeric`, parameter: (p) => p, type: "numeric" };
 }
@@ -106,7 +134,8 @@ function subTarget(field: CrmField, sub: string, column: string, at: string): Ta
 function compareLeaf(leaf: Leaf, target: Target, context: Context): string {
   const { operator } = leaf;
   const value = leaf.value ?? null;
-  const param = (item: Json): string => target.parameter(context.statement.param(checkValue(target, item, leaf, context.at), target.type));
+  const param = (item: Json): string =>
+    target.parameter(context.statement.param(checkValue(target, item, leaf, context.at), target.type));
   switch (operator) {
     case "isEmpty":
       return emptySql(target);
@@ -147,7 +176,9 @@ function emptySql({ comparesAs, sql, field }: Target): string {
   if (comparesAs === "text") return `(${sql} is null or ${sql} = '')`;
   if (comparesAs === "list") return `(${sql} is null or ${sql} in ('[]'::jsonb, 'null'::jsonb))`;
   if (comparesAs !== "composite") return `(${sql} is null)`;
-  const parts = Object.keys(field?.info.subFields ?? {}).map((sub) => `coalesce(${sql} ->> '${sub}', '') in ('', '[]')`);
+  const parts = Object.keys(field?.info.subFields ?? {}).map(
+    (sub) => `coalesce(${sql} ->> '${sub}', '') in ('', '[]')`,
+  );
   return `(${sql} is null or (${parts.join(" and ")}))`;
 }
 
@@ -168,14 +199,16 @@ function listOf(leaf: Leaf, at: string): Json[] {
 function containsSql(target: Target, value: Json, { statement, at }: Context): string {
   if (value === null) return "false";
   if (target.comparesAs === "list") return `${target.sql} @> ${statement.param([value], "jsonb")}`;
-  if (target.comparesAs !== "text" || typeof value !== "string") throw fault(at, `"contains" looks for text in text or for an item in a list`);
+  if (target.comparesAs !== "text" || typeof value !== "string")
+    throw fault(at, `"contains" looks for text in text or for an item in a list`);
   return `strpos(${target.sql}, ${textParameter(target, statement, value)}) > 0`;
 }
 
 function textSql(target: Target, leaf: Leaf, { statement, at }: Context, make: (text: string) => string): string {
   const { value } = leaf;
   if (value === null || value === undefined) return "false";
-  if (target.comparesAs !== "text" || typeof value !== "string") throw fault(at, `"${leaf.operator}" looks for text in text`);
+  if (target.comparesAs !== "text" || typeof value !== "string")
+    throw fault(at, `"${leaf.operator}" looks for text in text`);
   return make(textParameter(target, statement, value));
 }
 
@@ -187,7 +220,8 @@ function textParameter(target: Target, statement: Statement, value: string): str
 
 function spanSql(target: Target, leaf: Leaf, { statement, at }: Context, make: (span: string) => string): string {
   const span = spanSchema.safeParse(leaf.value);
-  if (target.comparesAs !== "moment" || !span.success) throw fault(at, `"${leaf.operator}" takes a span such as { days: 7 } and looks at dates`);
+  if (target.comparesAs !== "moment" || !span.success)
+    throw fault(at, `"${leaf.operator}" takes a span such as { days: 7 } and looks at dates`);
   const [unit = "days", count = 0] = Object.entries(span.data)[0] ?? [];
   return make(`(${statement.param(count, "integer")} * interval '1 ${unit.replace(/s$/, "")}')`);
 }
@@ -195,7 +229,8 @@ function spanSql(target: Target, leaf: Leaf, { statement, at }: Context, make: (
 /** The value as the field's type, or a fault that says what it takes. */
 function checkValue(target: Target, value: Json, leaf: Leaf, at: string): Json {
   const { field, comparesAs } = target;
-  const says = (expected: string): StepError => fault(at, `"${leaf.field}" is compared with ${expected}, but got ${describe(value)}`);
+  const says = (expected: string): StepError =>
+    fault(at, `"${leaf.field}" is compared with ${expected}, but got ${describe(value)}`);
   if (field?.info.comparesAs !== "composite" && field !== undefined) {
     try {
       if (field.type === "TEXT" && typeof value === "number") return String(value);
@@ -207,8 +242,14 @@ function checkValue(target: Target, value: Json, leaf: Leaf, at: string): Json {
   }
   if (comparesAs === "uuid" && (typeof value !== "string" || !/^[0-9a-f-]{36}$/i.test(value))) throw says("an id");
   if (comparesAs === "text" && typeof value !== "string") throw says("text");
-  if (comparesAs === "number" && typeof value !== "number" && !(typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value))) throw says("a number");
-  if (comparesAs === "composite") throw fault(at, `name a sub-field: "${leaf.field}.${Object.keys(field?.info.subFields ?? {})[0]}"`);
+  if (
+    comparesAs === "number" &&
+    typeof value !== "number" &&
+    !(typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value))
+  )
+    throw says("a number");
+  if (comparesAs === "composite")
+    throw fault(at, `name a sub-field: "${leaf.field}.${Object.keys(field?.info.subFields ?? {})[0]}"`);
   return value;
 }
 

@@ -7,7 +7,8 @@ import type { CrmField } from "./objects.ts";
  */
 export function comparable(field: Pick<CrmField, "compares">, text: string): string {
   if (field.compares === "without-case") return `nullif(lower(${text}), '')`;
-  if (field.compares === "as-domain") return `nullif(regexp_replace(lower(${text}), '^\\s*([a-z][a-z0-9+.-]*://)?(www\\.)?([^/?#:\\s]*).*$', '\\3'), '')`;
+  if (field.compares === "as-domain")
+    return `nullif(regexp_replace(lower(${text}), '^\\s*([a-z][a-z0-9+.-]*://)?(www\\.)?([^/?#:\\s]*).*$', '\\3'), '')`;
   return text;
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fieldTypes, type FieldType, type FieldTypeInfo } from "./field-types.ts";
-import type { Json, JsonObject } from "../json.ts";
+import { textOf, type Json, type JsonObject } from "../json.ts";
 import { identifier, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -69,7 +69,14 @@ export const baseFields = [
 ] as const;
 
 /** Fields that the CRM itself sets. */
-export const systemFields: ReadonlySet<string> = new Set(["id", "createdAt", "updatedAt", "deletedAt", "createdBy", "updatedBy"]);
+export const systemFields: ReadonlySet<string> = new Set([
+  "id",
+  "createdAt",
+  "updatedAt",
+  "deletedAt",
+  "createdBy",
+  "updatedBy",
+]);
 
 const fieldRow = z.object({
   name: z.string(),
@@ -124,10 +131,18 @@ function describeObjects(workspace: Workspace, rows: z.output<typeof objectRow>[
 }
 
 function describeObject(schemaName: string, row: z.output<typeof objectRow>): CrmObject {
-  const base = baseFields.map((field) => ({ ...field, settings: {}, defaultValue: null, required: false, unique: false }));
+  const base = baseFields.map((field) => ({
+    ...field,
+    settings: {},
+    defaultValue: null,
+    required: false,
+    unique: false,
+  }));
   const fields = [...base, ...row.fields].map(describeField);
   const byName = new Map(fields.map((field) => [field.name, field]));
-  const byRelation = new Map(fields.flatMap((field) => (field.relation === undefined ? [] : [[field.relation.name, field]])));
+  const byRelation = new Map(
+    fields.flatMap((field) => (field.relation === undefined ? [] : [[field.relation.name, field]])),
+  );
   const { id, name, plural, label, labelPlural, tableName } = row;
   return {
     id,
@@ -149,16 +164,22 @@ function describeField(row: z.output<typeof fieldRow>): CrmField {
     ...row,
     info: fieldTypes[type],
     column: identifier(row.column),
-    ...(type === "RELATION" ? { relation: { object: String(settings["object"]), name: row.name.replace(/Id$/, "") } } : {}),
+    ...(type === "RELATION"
+      ? { relation: { object: textOf(settings["object"]) ?? "", name: row.name.replace(/Id$/, "") } }
+      : {}),
     compares: compares === "without-case" || compares === "as-domain" ? compares : "exactly",
   };
 }
 
 /** SQL: a record as the API shows it, of the table's alias. */
 export function recordJson(object: CrmObject, alias: string): string {
-  const pairs = [`'id', ${alias}.id`, ...object.fields.map((field) => `'${field.name}', ${field.info.json(`${alias}.${field.column}`)}`)];
+  const pairs = [
+    `'id', ${alias}.id`,
+    ...object.fields.map((field) => `'${field.name}', ${field.info.json(`${alias}.${field.column}`)}`),
+  ];
   const chunks: string[] = [];
   // A function takes at most 100 arguments.
-  for (let from = 0; from < pairs.length; from += 45) chunks.push(`jsonb_build_object(${pairs.slice(from, from + 45).join(", ")})`);
+  for (let from = 0; from < pairs.length; from += 45)
+    chunks.push(`jsonb_build_object(${pairs.slice(from, from + 45).join(", ")})`);
   return `(${chunks.join(" || ")})`;
 }

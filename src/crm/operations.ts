@@ -1,7 +1,15 @@
 import { StepError } from "../errors.ts";
 import { createId } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
-import { createStatement, inTransaction, sqlState, statementName, type Sql, type SqlPool, type Statement } from "../sql.ts";
+import {
+  createStatement,
+  inTransaction,
+  sqlState,
+  statementName,
+  type Sql,
+  type SqlPool,
+  type Statement,
+} from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 import { filterSql, findTarget } from "./filter.ts";
 import { recordJson, type Actor, type CrmField, type CrmObject, type Objects, type Origin } from "./objects.ts";
@@ -42,7 +50,9 @@ export function createWriter(parts: Pick<Writer, "pool" | "workspace" | "objects
     origin: null,
     begin: () => createStatement(),
     async commit(sql, statement) {
-      const { rows } = await sql.query<Change>(statement.query(`select id, outcome, record, before, changed_fields as "changedFields" from changed`));
+      const { rows } = await sql.query<Change>(
+        statement.query(`select id, outcome, record, before, changed_fields as "changedFields" from changed`),
+      );
       return rows[0];
     },
   };
@@ -76,7 +86,11 @@ export async function createRecord(
     const look = ifExists !== "fail" && (first === "look" || tries > 0);
     const existing = look ? await findExisting(writer.pool, object, values) : undefined;
     if (existing !== undefined) {
-      const change = await updateIn(writer, writer.pool, { ...create, id: existing, values: ifExists === "use" ? [] : values });
+      const change = await updateIn(writer, writer.pool, {
+        ...create,
+        id: existing,
+        values: ifExists === "use" ? [] : values,
+      });
       if (change !== undefined) return change;
       continue;
     }
@@ -88,16 +102,29 @@ export async function createRecord(
       if (ifExists === "fail") throw await recordExists(writer.pool, object, values);
     }
   }
-  throw new StepError("record-contended", `${object.name}: the record was made and deleted again and again meanwhile.`, { retryable: true });
+  throw new StepError(
+    "record-contended",
+    `${object.name}: the record was made and deleted again and again meanwhile.`,
+    { retryable: true },
+  );
 }
 
 async function insertRecord(
   writer: Writer,
   sql: Sql,
-  { object, values, links, id }: { object: CrmObject; values: readonly FieldValue[]; links?: readonly Link[] | undefined; id?: string },
+  {
+    object,
+    values,
+    links,
+    id,
+  }: { object: CrmObject; values: readonly FieldValue[]; links?: readonly Link[] | undefined; id?: string },
 ): Promise<Change> {
   const statement = writer.begin();
-  addCreate(optionsOf(writer, object, statement), { id: id ?? createId(), values, ...(links === undefined ? {} : { links }) });
+  addCreate(optionsOf(writer, object, statement), {
+    id: id ?? createId(),
+    values,
+    ...(links === undefined ? {} : { links }),
+  });
   const change = await writer.commit(sql, statement);
   if (change === undefined) throw new Error(`${object.name}: nothing was created.`);
   return change;
@@ -117,7 +144,8 @@ async function updateIn(
 ): Promise<Change | undefined> {
   const { object, id, values, modes, links, onlyIf } = update;
   const statement = writer.begin();
-  const condition = onlyIf && filterSql(onlyIf, { statement, objects: writer.objects, object, alias: "r", at: "onlyIf" });
+  const condition =
+    onlyIf && filterSql(onlyIf, { statement, objects: writer.objects, object, alias: "r", at: "onlyIf" });
   addUpdate(optionsOf(writer, object, statement), {
     id,
     values,
@@ -134,7 +162,10 @@ async function updateIn(
 }
 
 /** Throws StepError: `record-not-found`, `precondition-failed` with the record as it is. */
-export async function updateRecord(writer: Writer, update: Values & { id: string; onlyIf?: RecordCondition | undefined }): Promise<Change> {
+export async function updateRecord(
+  writer: Writer,
+  update: Values & { id: string; onlyIf?: RecordCondition | undefined },
+): Promise<Change> {
   const { object, id } = update;
   const values = parseValues(object, update.values);
   const change = await updateIn(writer, writer.pool, { ...update, values });
@@ -143,7 +174,9 @@ export async function updateRecord(writer: Writer, update: Values & { id: string
   const text = `select ${recordJson(object, "t")} as record from ${object.table} t where t.id = ${statement.param(id, "uuid")} and t.deleted_at is null`;
   const { rows } = await writer.pool.query<{ record: JsonObject }>(statement.query(text));
   if (rows[0] === undefined) throw notFound(object, id);
-  throw new StepError("precondition-failed", `${object.name} ${id}: onlyIf does not hold for the record as it is.`, { details: { record: rows[0].record } });
+  throw new StepError("precondition-failed", `${object.name} ${id}: onlyIf does not hold for the record as it is.`, {
+    details: { record: rows[0].record },
+  });
 }
 
 /**
@@ -156,7 +189,8 @@ export async function upsertRecord(writer: Writer, upsert: Values & { match: rea
   const values = parseValues(object, upsert.values);
   const [only] = match;
   const unique = match.length === 1 ? object.fields.find((field) => field.name === only && field.unique) : undefined;
-  if (unique !== undefined && hasMain(unique, values)) return createRecord(writer, { ...upsert, ifExists: "update", first: "look" });
+  if (unique !== undefined && hasMain(unique, values))
+    return createRecord(writer, { ...upsert, ifExists: "update", first: "look" });
   try {
     return await inTransaction(writer.pool, async (sql) => {
       await lockMatch(sql, writer.workspace, object, matchText(match, upsert.values));
@@ -167,7 +201,10 @@ export async function upsertRecord(writer: Writer, upsert: Values & { match: rea
         return insertRecord(locked, sql, { ...upsert, values });
       }
       const change = await updateIn(locked, sql, { ...upsert, id: existing, values });
-      if (change === undefined) throw new StepError("record-contended", `${object.name} ${existing} was deleted meanwhile.`, { retryable: true });
+      if (change === undefined)
+        throw new StepError("record-contended", `${object.name} ${existing} was deleted meanwhile.`, {
+          retryable: true,
+        });
       return change;
     });
   } catch (error) {
@@ -193,13 +230,20 @@ function matchText(match: readonly string[], values: JsonObject): string {
   return JSON.stringify(match.map((field) => [field, values[field] ?? null])).toLowerCase();
 }
 
-async function findMatch(sql: Sql, object: CrmObject, match: readonly string[], values: JsonObject): Promise<string | undefined> {
+async function findMatch(
+  sql: Sql,
+  object: CrmObject,
+  match: readonly string[],
+  values: JsonObject,
+): Promise<string | undefined> {
   const statement = createStatement();
   const conditions = match.flatMap((name) => {
     const value = values[name] ?? null;
     const field = object.field(name);
     if (field?.info.comparesAs !== "composite") return [matchSql(statement, object, [name], value)];
-    return Object.entries((value ?? {}) as JsonObject).map(([sub, part]) => matchSql(statement, object, [name, sub], part));
+    return Object.entries((value ?? {}) as JsonObject).map(([sub, part]) =>
+      matchSql(statement, object, [name, sub], part),
+    );
   });
   const text = `select t.id from ${object.table} t where t.deleted_at is null and ${conditions.join(" and ")} order by t.created_at, t.id limit 1`;
   const { rows } = await sql.query<{ id: string }>(statement.query(text));
@@ -212,7 +256,10 @@ function matchSql(statement: Statement, object: CrmObject, path: readonly string
 }
 
 /** Undefined: there was no such record. */
-export async function deleteRecord(writer: Writer, { object, id, permanently }: { object: CrmObject; id: string; permanently: boolean }): Promise<Change | undefined> {
+export async function deleteRecord(
+  writer: Writer,
+  { object, id, permanently }: { object: CrmObject; id: string; permanently: boolean },
+): Promise<Change | undefined> {
   const statement = writer.begin();
   addDelete(optionsOf(writer, object, statement), { id, permanently });
   return writer.commit(writer.pool, statement);
@@ -234,7 +281,12 @@ async function findExisting(sql: Sql, object: CrmObject, values: readonly FieldV
   return rows[0]?.id;
 }
 
-async function recordExists(sql: Sql, object: CrmObject, values: readonly FieldValue[], except?: string): Promise<StepError> {
+async function recordExists(
+  sql: Sql,
+  object: CrmObject,
+  values: readonly FieldValue[],
+  except?: string,
+): Promise<StepError> {
   const fields = values.filter(({ field }) => field.unique).map(({ field }) => field.name);
   const id = await findExisting(sql, object, values);
   const other = id === undefined || id === except ? "" : `, by the record ${id}`;
@@ -250,7 +302,10 @@ function requireFields(object: CrmObject, values: readonly FieldValue[]): void {
   const given = new Map(values.map(({ field, value }) => [field.name, value]));
   const lacking = object.fields.filter((field) => field.required && (given.get(field.name) ?? null) === null);
   if (lacking.length === 0) return;
-  throw new StepError("invalid-values", `${object.name}: ${lacking.map((field) => field.name).join(", ")} must have a value.`);
+  throw new StepError(
+    "invalid-values",
+    `${object.name}: ${lacking.map((field) => field.name).join(", ")} must have a value.`,
+  );
 }
 
 /** The object, when the error says that a unique value of its table is taken. */
@@ -263,5 +318,8 @@ function takenField(error: unknown, object: CrmObject): CrmObject | undefined {
 function translate(error: unknown, object: CrmObject): unknown {
   const state = sqlState(error);
   if (state?.code !== "23503") return error;
-  return new StepError("related-record-not-found", `${object.name}: a record it refers to does not exist (${state.constraint ?? "relation"}).`);
+  return new StepError(
+    "related-record-not-found",
+    `${object.name}: a record it refers to does not exist (${state.constraint ?? "relation"}).`,
+  );
 }

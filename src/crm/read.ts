@@ -41,7 +41,12 @@ export interface RecordPage {
   readonly endCursor: string | null;
 }
 
-export async function findRecord(sql: Sql, object: CrmObject, id: string, options: { deleted?: boolean } = {}): Promise<JsonObject | undefined> {
+export async function findRecord(
+  sql: Sql,
+  object: CrmObject,
+  id: string,
+  options: { deleted?: boolean } = {},
+): Promise<JsonObject | undefined> {
   const statement = createStatement();
   const text = `select ${recordJson(object, "t")} as record from ${object.table} t where t.id = ${statement.param(id, "uuid")}${options.deleted === true ? "" : " and t.deleted_at is null"}`;
   const { rows } = await sql.query<{ record: JsonObject }>(statement.query(text));
@@ -66,15 +71,22 @@ export async function listRecords(sql: Sql, request: ListRequest): Promise<Recor
   const backwards = request.before !== undefined;
   const cursor = request.after ?? request.before;
   const matching = whereSql(statement, request);
-  const beyond = cursor === undefined ? "true" : beyondSql(statement, backwards ? keys.map(reversed) : keys, decodeCursor(cursor, keys.length));
-  const order = (backwards ? keys.map(reversed) : keys).map(({ sql: expression, direction, nulls }) => `${expression} ${direction} nulls ${nulls}`).join(", ");
+  const beyond =
+    cursor === undefined
+      ? "true"
+      : beyondSql(statement, backwards ? keys.map(reversed) : keys, decodeCursor(cursor, keys.length));
+  const order = (backwards ? keys.map(reversed) : keys)
+    .map(({ sql: expression, direction, nulls }) => `${expression} ${direction} nulls ${nulls}`)
+    .join(", ");
   const values = keys.map((key) => `(${key.sql})::text`).join(", ");
   const text = `select (select count(*) from ${object.table} t where ${matching}) as total,
       (select coalesce(jsonb_agg(jsonb_build_object('record', p.record, 'cursor', p.cursor) order by p.position), '[]'::jsonb) from (
         select ${recordJson(object, "t")} as record, jsonb_build_array(${values}) as cursor, row_number() over (order by ${order}) as position
         from ${object.table} t where ${matching} and ${beyond} order by ${order} limit ${statement.param(limit + 1, "integer")}
       ) p) as page`;
-  const { rows } = await sql.query<{ total: number; page: { record: JsonObject; cursor: (string | null)[] }[] }>(statement.query(text));
+  const { rows } = await sql.query<{ total: number; page: { record: JsonObject; cursor: (string | null)[] }[] }>(
+    statement.query(text),
+  );
   const found = rows[0] ?? { total: 0, page: [] };
   const more = found.page.length > limit;
   const page = found.page.slice(0, limit);
@@ -93,7 +105,10 @@ export async function listRecords(sql: Sql, request: ListRequest): Promise<Recor
 function whereSql(statement: Statement, { where, object, objects, at, deleted }: ListRequest): string {
   const alive = deleted === true ? "true" : "t.deleted_at is null";
   if (where === undefined) return alive;
-  const condition = typeof where === "function" ? where(statement, "t") : filterSql(where, { statement, objects, object, alias: "t", at: at ?? "filter" });
+  const condition =
+    typeof where === "function"
+      ? where(statement, "t")
+      : filterSql(where, { statement, objects, object, alias: "t", at: at ?? "filter" });
   return `${alive} and ${condition}`;
 }
 
@@ -110,13 +125,19 @@ function sortKeys({ sort, object }: ListRequest): Key[] {
 }
 
 function reversed(key: Key): Key {
-  return { ...key, direction: key.direction === "asc" ? "desc" : "asc", nulls: key.nulls === "first" ? "last" : "first" };
+  return {
+    ...key,
+    direction: key.direction === "asc" ? "desc" : "asc",
+    nulls: key.nulls === "first" ? "last" : "first",
+  };
 }
 
 /** SQL: the records that come after the cursor's in this order. */
 function beyondSql(statement: Statement, keys: readonly Key[], values: readonly (string | null)[]): string {
   const alternatives = keys.map((key, position) => {
-    const same = keys.slice(0, position).map((earlier, i) => `${earlier.sql} is not distinct from ${statement.param(values[i] ?? null, earlier.type)}`);
+    const same = keys
+      .slice(0, position)
+      .map((earlier, i) => `${earlier.sql} is not distinct from ${statement.param(values[i] ?? null, earlier.type)}`);
     return `(${[...same, afterSql(statement, key, values[position] ?? null)].join(" and ")})`;
   });
   return `(${alternatives.join(" or ")})`;
@@ -135,11 +156,18 @@ function encodeCursor(values: readonly (string | null)[]): string {
 function decodeCursor(cursor: string, length: number): (string | null)[] {
   try {
     const values: Json = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    if (Array.isArray(values) && values.length === length && values.every((value) => value === null || typeof value === "string")) {
+    if (
+      Array.isArray(values) &&
+      values.length === length &&
+      values.every((value) => value === null || typeof value === "string")
+    ) {
       return values as (string | null)[];
     }
   } catch {
     // Falls through to the one sentence about cursors.
   }
-  throw new StepError("invalid-cursor", "The cursor is not one of this list with this order. Use endCursor or startCursor of the page before.");
+  throw new StepError(
+    "invalid-cursor",
+    "The cursor is not one of this list with this order. Use endCursor or startCursor of the page before.",
+  );
 }

@@ -1,5 +1,5 @@
 import { createId } from "../ids.ts";
-import type { Json } from "../json.ts";
+import { textOf, type Json } from "../json.ts";
 import { identifier, literal, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 import { emptyComposite, fieldTypes, type FieldTypeInfo } from "./field-types.ts";
@@ -53,7 +53,9 @@ export async function createObject(
 async function createObjectTable(sql: Sql, schemaName: string, object: ObjectDefinition): Promise<void> {
   const schema = identifier(schemaName);
   const table = `${schema}.${identifier(snakeCase(object.name))}`;
-  const base = baseFields.map(({ column, type }) => `${column} ${fieldTypes[type].column}${baseDefaults[column] ?? ""}`);
+  const base = baseFields.map(
+    ({ column, type }) => `${column} ${fieldTypes[type].column}${baseDefaults[column] ?? ""}`,
+  );
   const own = object.fields.map((field) => columnDefinition(schema, field));
   await sql.query(`create table ${table} (id uuid primary key, ${[...base, ...own].join(", ")})`);
   await sql.query(`create index on ${table} (created_at, id) where deleted_at is null`);
@@ -64,7 +66,8 @@ async function createObjectTable(sql: Sql, schemaName: string, object: ObjectDef
       await sql.query(`create unique index on ${table} ((${uniqueExpression(described)})) where deleted_at is null`);
     }
     if (field.type === "RELATION") await sql.query(`create index on ${table} (${column})`);
-    if (field.type === "TEXT" && (field.name === "name" || field.name === "title")) await sql.query(`create index on ${table} (${column}) where deleted_at is null`);
+    if (field.type === "TEXT" && (field.name === "name" || field.name === "title"))
+      await sql.query(`create index on ${table} (${column}) where deleted_at is null`);
   }
   if (object.uniqueTogether !== undefined) {
     const columns = object.uniqueTogether.map((name) => identifier(snakeCase(name))).join(", ");
@@ -89,7 +92,9 @@ function columnDefinition(schema: string, field: FieldDefinition): string {
   if (info.comparesAs === "composite" || field.required === true) parts.push("not null");
   if (field.type === "RELATION") {
     const action = field.settings?.["onDelete"] === "cascade" ? "cascade" : "set null";
-    parts.push(`references ${schema}.${identifier(snakeCase(String(field.settings?.["object"])))} on delete ${action}`);
+    parts.push(
+      `references ${schema}.${identifier(snakeCase(textOf(field.settings?.["object"]) ?? ""))} on delete ${action}`,
+    );
   }
   return parts.join(" ");
 }
@@ -98,7 +103,7 @@ function defaultOf(field: FieldDefinition): string | undefined {
   const info: FieldTypeInfo = fieldTypes[field.type];
   if (info.comparesAs === "composite") return `${literal(JSON.stringify(emptyComposite(field.type)))}::jsonb`;
   const value: Json = field.defaultValue ?? null;
-  return value === null ? undefined : `${literal(String(value))}::${info.column}`;
+  return value === null ? undefined : `${literal(textOf(value) ?? JSON.stringify(value))}::${info.column}`;
 }
 
 function describe(field: FieldDefinition): Omit<CrmField, "column"> {

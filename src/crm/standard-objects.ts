@@ -24,7 +24,12 @@ export interface ObjectDefinition {
 }
 
 const text = (name: string, label: string): FieldDefinition => ({ name, label, type: "TEXT" });
-const relation = (name: string, label: string, object: string, onDelete: "set-null" | "cascade" = "set-null"): FieldDefinition => ({
+const relation = (
+  name: string,
+  label: string,
+  object: string,
+  onDelete: "set-null" | "cascade" = "set-null",
+): FieldDefinition => ({
   name,
   label,
   type: "RELATION",
@@ -68,7 +73,14 @@ export const standardObjects: readonly ObjectDefinition[] = [
     labelPlural: "Workspace members",
     fields: [
       { name: "name", label: "Name", type: "FULL_NAME" },
-      { name: "userEmail", label: "E-mail", type: "TEXT", unique: true, required: true, settings: { compares: "without-case" } },
+      {
+        name: "userEmail",
+        label: "E-mail",
+        type: "TEXT",
+        unique: true,
+        required: true,
+        settings: { compares: "without-case" },
+      },
       { name: "timeZone", label: "Time zone", type: "TEXT", defaultValue: "UTC" },
       { name: "active", label: "Active", type: "BOOLEAN", defaultValue: true },
     ],

@@ -11,7 +11,11 @@ export interface FieldValue {
 }
 
 /** What is wrong with values for an object's fields, each with its place below `at`. */
-export function checkValues(object: CrmObject, values: JsonObject, at: string): { values: FieldValue[]; issues: Issue[] } {
+export function checkValues(
+  object: CrmObject,
+  values: JsonObject,
+  at: string,
+): { values: FieldValue[]; issues: Issue[] } {
   const issues: Issue[] = [];
   const parsed: FieldValue[] = [];
   for (const [name, value] of Object.entries(values)) {
@@ -24,7 +28,10 @@ export function checkValues(object: CrmObject, values: JsonObject, at: string): 
         parsed.push({ field, value: value === null ? null : field.info.parse(value, field.settings) });
       } catch (error) {
         if (!(error instanceof FieldFault)) throw error;
-        issues.push({ path: place, message: `${object.name}.${name}${error.message.startsWith(".") ? "" : " "}${error.message}` });
+        issues.push({
+          path: place,
+          message: `${object.name}.${name}${error.message.startsWith(".") ? "" : " "}${error.message}`,
+        });
       }
     }
   }
@@ -33,8 +40,12 @@ export function checkValues(object: CrmObject, values: JsonObject, at: string): 
 
 export function unknownField(object: CrmObject, name: string): string {
   const relation = object.relation(name);
-  if (relation !== undefined) return `${object.name} has no field "${name}"; a relation is written by its id: "${relation.name}"`;
-  return `${object.name} has no field "${name}"${didYouMean(name, object.fields.map((field) => field.name))}`;
+  if (relation !== undefined)
+    return `${object.name} has no field "${name}"; a relation is written by its id: "${relation.name}"`;
+  return `${object.name} has no field "${name}"${didYouMean(
+    name,
+    object.fields.map((field) => field.name),
+  )}`;
 }
 
 /** The values, or a StepError `invalid-values` that names every fault. */
@@ -42,7 +53,9 @@ export function parseValues(object: CrmObject, values: JsonObject): FieldValue[]
   const { values: parsed, issues } = checkValues(object, values, "values");
   if (issues.length > 0) {
     const faults = issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ");
-    throw new StepError("invalid-values", `${faults}.`, { details: { issues: issues.map(({ path, message }) => ({ path, message })) } });
+    throw new StepError("invalid-values", `${faults}.`, {
+      details: { issues: issues.map(({ path, message }) => ({ path, message })) },
+    });
   }
   return parsed;
 }

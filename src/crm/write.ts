@@ -38,7 +38,10 @@ const shards = 16;
  * `id`, `outcome`, `record`, `before` (JSON), `changed_fields` (text[]). The change, its record event
  * and whatever the caller adds commit as one. An event's id is taken after the record's row is locked.
  */
-export function addCreate(options: WriteOptions, create: { id: string; values: readonly FieldValue[]; links?: readonly Link[] }): void {
+export function addCreate(
+  options: WriteOptions,
+  create: { id: string; values: readonly FieldValue[]; links?: readonly Link[] },
+): void {
   const { statement, object } = options;
   const p = statement.param;
   const set = create.values;
@@ -50,10 +53,16 @@ export function addCreate(options: WriteOptions, create: { id: string; values: r
     `insert into ${object.table} as t (${columns.join(", ")}) select ${values.join(", ")} ${from(options)}
      returning t.id, ${recordJson(object, "t")} as record`,
   );
-  const names = p(set.map(({ field }) => field.name), "text[]");
+  const names = p(
+    set.map(({ field }) => field.name),
+    "text[]",
+  );
   addEvent(options, "created_event", `select 'created', c.id, null::jsonb, c.record, ${names} from created c`);
   addLinks(options, "created", create.links ?? []);
-  statement.with("changed", `select c.id, 'created' as outcome, c.record, null::jsonb as before, ${names} as changed_fields from created c`);
+  statement.with(
+    "changed",
+    `select c.id, 'created' as outcome, c.record, null::jsonb as before, ${names} as changed_fields from created c`,
+  );
 }
 
 /**
@@ -74,7 +83,9 @@ export function addUpdate(
   const { statement, object } = options;
   const p = statement.param;
   const modes = update.modes ?? {};
-  const cleared = object.fields.filter((field) => modes[field.name] === "clear").map((field) => ({ field, value: null }));
+  const cleared = object.fields
+    .filter((field) => modes[field.name] === "clear")
+    .map((field) => ({ field, value: null }));
   const values = [...update.values.filter(({ field }) => modes[field.name] !== "clear"), ...cleared];
   const gate = options.gate === undefined ? "" : `, ${options.gate} g`;
   const onlyIf = update.onlyIf === undefined ? "" : ` and (${update.onlyIf})`;
@@ -84,10 +95,15 @@ export function addUpdate(
     `select ${columns.map((column) => `r.${column}`).join(", ")} from ${object.table} r${gate}
      where r.id = ${p(update.id, "uuid")} and r.deleted_at is null${onlyIf} for update of r`,
   );
-  const wanted = values.map((value) => `${updatedValue(statement, value, modes[value.field.name] ?? "replace")} as ${value.field.column}`);
+  const wanted = values.map(
+    (value) => `${updatedValue(statement, value, modes[value.field.name] ?? "replace")} as ${value.field.column}`,
+  );
   statement.with("wanted", `select ${["l.id", ...wanted].join(", ")} from locked l`);
-  const differing = values.map(({ field }) => `case when l.${field.column} is distinct from n.${field.column} then '${field.name}' end`);
-  const changedFields = values.length === 0 ? `'{}'::text[]` : `array_remove(array[${differing.join(", ")}]::text[], null)`;
+  const differing = values.map(
+    ({ field }) => `case when l.${field.column} is distinct from n.${field.column} then '${field.name}' end`,
+  );
+  const changedFields =
+    values.length === 0 ? `'{}'::text[]` : `array_remove(array[${differing.join(", ")}]::text[], null)`;
   statement.with("differing", `select l.id, ${changedFields} as fields from locked l join wanted n on n.id = l.id`);
   const assignments = [
     ...values.map(({ field }) => `${field.column} = n.${field.column}`),
@@ -130,7 +146,11 @@ export function addDelete(options: WriteOptions, { id, permanently }: { id: stri
        from locked l where t.id = l.id returning t.id, ${recordJson(object, "t")} as record`;
   statement.with("removed", change);
   const kind = permanently ? "destroyed" : "deleted";
-  addEvent(options, "removed_event", `select '${kind}', d.id, ${recordJson(object, "l")}, d.record, '{}'::text[] from removed d join locked l on l.id = d.id`);
+  addEvent(
+    options,
+    "removed_event",
+    `select '${kind}', d.id, ${recordJson(object, "l")}, d.record, '{}'::text[] from removed d join locked l on l.id = d.id`,
+  );
   statement.with(
     "changed",
     `select d.id, 'deleted' as outcome, coalesce(d.record, ${recordJson(object, "l")}) as record, ${recordJson(object, "l")} as before, '{}'::text[] as changed_fields
@@ -158,7 +178,8 @@ function addLinks(options: WriteOptions, source: string, links: readonly Link[])
   const distinct = [...new Map(links.map((link) => [`${link.object} ${link.id}`, link])).values()];
   if (distinct.length === 0) return;
   const linkObject = objects.find(linkObjects[object.name] ?? "");
-  if (linkObject === undefined) throw new StepError("invalid-values", `links: ${object.name} has no links; tasks and notes have.`);
+  if (linkObject === undefined)
+    throw new StepError("invalid-values", `links: ${object.name} has no links; tasks and notes have.`);
   const own = getColumn(linkObject, `${object.name}Id`);
   for (const [position, link] of distinct.entries()) {
     checkTarget(link);
@@ -170,13 +191,21 @@ function addLinks(options: WriteOptions, source: string, links: readonly Link[])
        select ${p(createId(), "uuid")}, ${actor}, ${actor}, s.id, ${p(link.id, "uuid")} from ${source} s
        on conflict do nothing returning t.id, ${recordJson(linkObject, "t")} as record`,
     );
-    addEvent(options, `${name}_event`, `select 'created', k.id, null::jsonb, k.record, array['${object.name}Id', '${link.object}Id'] from ${name} k`, linkObject);
+    addEvent(
+      options,
+      `${name}_event`,
+      `select 'created', k.id, null::jsonb, k.record, array['${object.name}Id', '${link.object}Id'] from ${name} k`,
+      linkObject,
+    );
   }
 }
 
 function checkTarget(link: Link): void {
   if ((linkTargets as readonly string[]).includes(link.object)) return;
-  throw new StepError("invalid-values", `links: records of "${link.object}" cannot be linked${didYouMean(link.object, linkTargets)}.`);
+  throw new StepError(
+    "invalid-values",
+    `links: records of "${link.object}" cannot be linked${didYouMean(link.object, linkTargets)}.`,
+  );
 }
 
 function getColumn(object: CrmObject, name: string): string {
@@ -212,7 +241,11 @@ function updatedValue(statement: Statement, { field, value }: FieldValue, mode: 
   if (value === null) return statement.param(emptyComposite(field.type), "jsonb");
   const parts = Object.entries(value as JsonObject);
   if (mode === "replace") return `${old} || ${statement.param(value, "jsonb")}`;
-  return parts.reduce((whole, [key, part]) => `${whole} || jsonb_build_object('${key}', ${mergedPart(statement, { old, key, part, mode })})`, old);
+  return parts.reduce(
+    (whole, [key, part]) =>
+      `${whole} || jsonb_build_object('${key}', ${mergedPart(statement, { old, key, part, mode })})`,
+    old,
+  );
 }
 
 function nullIfEmpty(field: CrmField, column: string): string {
@@ -220,7 +253,10 @@ function nullIfEmpty(field: CrmField, column: string): string {
 }
 
 /** SQL: a composite's sub-field after it met what was there. */
-function mergedPart(statement: Statement, { old, key, part, mode }: { old: string; key: string; part: Json; mode: WriteMode }): string {
+function mergedPart(
+  statement: Statement,
+  { old, key, part, mode }: { old: string; key: string; part: Json; mode: WriteMode },
+): string {
   const had = `${old} -> '${key}'`;
   const next = `${statement.param(part, "jsonb")}`;
   if (mode === "append-unique" && Array.isArray(part)) {

@@ -10,7 +10,10 @@ const mostBytes = 10 * 1024 * 1024;
  * server is configured. It says 250 after the commit, and 451 while Postgres is away, so that the sender
  * tries again.
  */
-export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number; log: Log }): { start(): Promise<void>; stop(): Promise<void> } {
+export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number; log: Log }): {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+} {
   const server = new SMTPServer({
     banner: "Tandem's mailbox",
     disabledCommands: ["AUTH", "STARTTLS"],
@@ -18,20 +21,27 @@ export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number
     size: mostBytes,
     logger: false,
     onData(stream, session, done) {
-      receive(stream, session).then(
-        () => done(),
-        (error: unknown) => done(refusal(error)),
-      );
+      void answer(receive(stream, session), done);
     },
   });
   server.on("error", (error) => log.debug({ err: error }, "a mail client broke off"));
+
+  async function answer(receiving: Promise<void>, done: (error?: Error) => void): Promise<void> {
+    const failure = await receiving.then(() => undefined, refusal);
+    if (failure === undefined) done();
+    else done(failure);
+  }
 
   async function receive(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer);
     if (stream.sizeExceeded) throw Object.assign(new Error("The mail is larger than 10 MiB"), { responseCode: 552 });
     const { mailFrom, rcptTo } = session.envelope;
-    await keepMessage(pool, { raw: Buffer.concat(chunks), from: mailFrom === false ? "" : mailFrom.address, to: rcptTo.map(({ address }) => address) });
+    await keepMessage(pool, {
+      raw: Buffer.concat(chunks),
+      from: mailFrom === false ? "" : mailFrom.address,
+      to: rcptTo.map(({ address }) => address),
+    });
   }
 
   function refusal(error: unknown): Error {

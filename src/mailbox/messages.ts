@@ -17,7 +17,10 @@ export interface Message {
 }
 
 /** Parses and keeps a mail. When this returns it is committed. */
-export async function keepMessage(sql: Sql, { raw, from, to }: { raw: Buffer; from: string; to: readonly string[] }): Promise<void> {
+export async function keepMessage(
+  sql: Sql,
+  { raw, from, to }: { raw: Buffer; from: string; to: readonly string[] },
+): Promise<void> {
   const parsed = await PostalMime.parse(raw);
   const headers = Object.fromEntries(parsed.headers.toReversed().map(({ key, value }) => [key.toLowerCase(), value]));
   await sql.query({
@@ -46,7 +49,10 @@ const selectText = `select id, received_at as "receivedAt", mail_from as "from",
   from tandem.mailbox_messages`;
 
 /** Newest first; `before` is the id of the last of the page before. */
-export async function listMessages(sql: Sql, { limit, before }: { limit: number; before?: string | undefined }): Promise<Message[]> {
+export async function listMessages(
+  sql: Sql,
+  { limit, before }: { limit: number; before?: string | undefined },
+): Promise<Message[]> {
   const { rows } = await sql.query<Message>({
     name: "list_messages",
     text: `${selectText} where $1::uuid is null or id < $1::uuid order by id desc limit $2::integer`,
@@ -56,6 +62,10 @@ export async function listMessages(sql: Sql, { limit, before }: { limit: number;
 }
 
 export async function findMessage(sql: Sql, id: string): Promise<Message | undefined> {
-  const { rows } = await sql.query<Message>({ name: "find_message", text: `${selectText} where id = $1::uuid`, values: [id] });
+  const { rows } = await sql.query<Message>({
+    name: "find_message",
+    text: `${selectText} where id = $1::uuid`,
+    values: [id],
+  });
   return rows[0];
 }

@@ -35,8 +35,11 @@ export interface MailTransport {
 /** The transport by SMTP_URL, else to the gateway's own mailbox. Connects when the first mail is sent. */
 export function createMailTransport(config: Config): MailTransport {
   const from = parseAddress(config.MAIL_FROM);
-  if (from === undefined) throw new Error(`MAIL_FROM "${config.MAIL_FROM}" is no e-mail address. Write it as tandem@example.com.`);
-  const url = config.SMTP_URL ?? (config.MAILBOX_SMTP_PORT === undefined ? undefined : `smtp://127.0.0.1:${config.MAILBOX_SMTP_PORT}`);
+  if (from === undefined)
+    throw new Error(`MAIL_FROM "${config.MAIL_FROM}" is no e-mail address. Write it as tandem@example.com.`);
+  const url =
+    config.SMTP_URL ??
+    (config.MAILBOX_SMTP_PORT === undefined ? undefined : `smtp://127.0.0.1:${config.MAILBOX_SMTP_PORT}`);
   if (url === undefined) return withoutServer(from);
   const isOurs = config.SMTP_URL === undefined;
   const transport = createTransport({
@@ -80,7 +83,8 @@ export function createMailTransport(config: Config): MailTransport {
 function withoutServer(from: Address): MailTransport {
   return {
     from,
-    send: () => Promise.reject(new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL.", { retryable: true })),
+    send: () =>
+      Promise.reject(new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL.", { retryable: true })),
     describe: () => ({ via: "none" }),
     close() {},
   };
@@ -98,7 +102,11 @@ interface SmtpError {
 }
 
 function refusalOf(error: SmtpError & { message: string }): Sent["refused"][number] {
-  return { address: error.recipient ?? "", reason: oneLine(error.response ?? error.message), permanent: isPermanent(error) };
+  return {
+    address: error.recipient ?? "",
+    reason: oneLine(error.response ?? error.message),
+    permanent: isPermanent(error),
+  };
 }
 
 function isPermanent({ responseCode }: SmtpError): boolean {
@@ -114,10 +122,17 @@ function failureOf(thrown: unknown): StepError {
   const said = oneLine(error.response ?? error.message);
   const code = error.responseCode;
   if (isPermanent(error)) {
-    return new StepError("mail-refused", `The mail server refused the mail: ${said}.`, { cause: thrown, details: { status: code ?? null } });
+    return new StepError("mail-refused", `The mail server refused the mail: ${said}.`, {
+      cause: thrown,
+      details: { status: code ?? null },
+    });
   }
   const details = { status: code ?? null, ...(code === undefined ? { unsure: true } : {}) };
-  return new StepError("mail-unavailable", `The mail server could not take the mail now: ${said}.`, { retryable: true, cause: thrown, details });
+  return new StepError("mail-unavailable", `The mail server could not take the mail now: ${said}.`, {
+    retryable: true,
+    cause: thrown,
+    details,
+  });
 }
 
 function oneLine(text: string): string {

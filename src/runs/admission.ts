@@ -34,7 +34,10 @@ export async function workspacesWithWork(sql: Sql): Promise<string[]> {
  * count and then admit would overshoot (DURABILITY.md §7). At most `most` runs; empty when another
  * dispatcher is at it.
  */
-export async function admit(pool: SqlPool, request: { workspaceId: string; owner: string; most: number }): Promise<Admitted[]> {
+export async function admit(
+  pool: SqlPool,
+  request: { workspaceId: string; owner: string; most: number },
+): Promise<Admitted[]> {
   return inTransaction(pool, async (sql) => {
     const { rows } = await sql.query<{ limit: number }>({
       name: "lock_workspace",
@@ -45,7 +48,10 @@ export async function admit(pool: SqlPool, request: { workspaceId: string; owner
     if (workspace === undefined) return [];
     await judgeKeys(sql, request.workspaceId);
     const admitted = await giveSlots(sql, { ...request, limit: workspace.limit });
-    await settleWaits(sql, admitted.filter((run) => run.resumed).map((run) => run.runId));
+    await settleWaits(
+      sql,
+      admitted.filter((run) => run.resumed).map((run) => run.runId),
+    );
     return admitted;
   });
 }

@@ -149,14 +149,19 @@ export async function beginAttempt(sql: Sql, key: RunKey, path: string, needs: N
 }
 
 /** What follows a failed try that the policy lets be repeated. */
-export type NextTry = { readonly kind: "soon"; readonly inMs: number } | { readonly kind: "wait"; readonly waitId: string };
+export type NextTry =
+  | { readonly kind: "soon"; readonly inMs: number }
+  | { readonly kind: "wait"; readonly waitId: string };
 
 /** A pause that is kept while holding the run's slot; a longer one gives the slot back (§3, §7). */
 const shortPauseMs = 2_000;
 
 /** The pause before the next try, in milliseconds, after `counted` tries of the target. */
 export function pauseAfter(policy: RetryPolicy, counted: number): number {
-  return Math.min(policy.initialIntervalMs * policy.backoffCoefficient ** Math.max(counted - 1, 0), policy.maximumIntervalMs);
+  return Math.min(
+    policy.initialIntervalMs * policy.backoffCoefficient ** Math.max(counted - 1, 0),
+    policy.maximumIntervalMs,
+  );
 }
 
 /**

@@ -8,7 +8,10 @@ import { releaseKey } from "./close.ts";
  * has heard of it, which the workers see to (DURABILITY.md §6). Asking again changes nothing.
  * Throws ProblemError: 404 not in this workspace, 409 already over.
  */
-export async function cancelRun(sql: Sql, { workspaceId, runId }: { workspaceId: string; runId: string }): Promise<void> {
+export async function cancelRun(
+  sql: Sql,
+  { workspaceId, runId }: { workspaceId: string; runId: string },
+): Promise<void> {
   const { rows } = await sql.query<{ status: string; keyed: boolean }>({
     name: "cancel_run",
     text: `update tandem.runs set
@@ -31,5 +34,9 @@ export async function cancelRun(sql: Sql, { workspaceId, runId }: { workspaceId:
     values: [runId, workspaceId],
   });
   if (found[0] === undefined) throw new ProblemError(404, "run-not-found", `There is no run ${runId}.`);
-  throw new ProblemError(409, "run-over", `The run is over already: it is ${found[0].status}. Only an open run can be cancelled.`);
+  throw new ProblemError(
+    409,
+    "run-over",
+    `The run is over already: it is ${found[0].status}. Only an open run can be cancelled.`,
+  );
 }

@@ -25,7 +25,12 @@ export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string
 /** Closes an open run with what Temporal says became of it. */
 export async function closeAs(
   sql: Sql,
-  { runId, fence, status, error }: { runId: string; fence: number; status: "failed" | "cancelled"; error: JsonObject | null },
+  {
+    runId,
+    fence,
+    status,
+    error,
+  }: { runId: string; fence: number; status: "failed" | "cancelled"; error: JsonObject | null },
 ): Promise<void> {
   await sql.query({
     name: "close_as",

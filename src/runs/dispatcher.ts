@@ -55,7 +55,10 @@ export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner
   async function startAll(runs: readonly Admitted[]): Promise<void> {
     if (runs.length === 0) return;
     const started = await Promise.all(runs.map(startOne));
-    await markStarted(pool, started.filter((runId) => runId !== undefined));
+    await markStarted(
+      pool,
+      started.filter((runId) => runId !== undefined),
+    );
   }
 
   async function startOne(run: Admitted): Promise<string | undefined> {
@@ -63,17 +66,24 @@ export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner
       await starter.start(run);
       return run.runId;
     } catch (error) {
-      log.warn({ err: error, runId: run.runId }, "a run could not be started yet; it is tried again when its lease is over");
+      log.warn(
+        { err: error, runId: run.runId },
+        "a run could not be started yet; it is tried again when its lease is over",
+      );
       return undefined;
     }
   }
 
   async function ringOne(runId: string): Promise<void> {
-    await starter.ring(runId).catch((error: unknown) => log.debug({ err: error, runId }, "a doorbell was not heard; it is rung again"));
+    await starter
+      .ring(runId)
+      .catch((error: unknown) => log.debug({ err: error, runId }, "a doorbell was not heard; it is rung again"));
   }
 
   function track(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => log.warn({ err: error }, "the dispatcher could not finish a round")).finally(() => starting.delete(tracked));
+    const tracked = work
+      .catch((error: unknown) => log.warn({ err: error }, "the dispatcher could not finish a round"))
+      .finally(() => starting.delete(tracked));
     starting.add(tracked);
   }
 
@@ -86,7 +96,13 @@ export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner
         found = await round();
         failing = false;
       } catch (error) {
-        if (!failing) log.warn({ err: error }, isUnavailable(error) ? "Postgres is away: nothing is admitted until it is back" : "a round of the dispatcher failed");
+        if (!failing)
+          log.warn(
+            { err: error },
+            isUnavailable(error)
+              ? "Postgres is away: nothing is admitted until it is back"
+              : "a round of the dispatcher failed",
+          );
         failing = true;
       }
       // A moment's rest lets what comes in meanwhile be admitted together.

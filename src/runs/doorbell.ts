@@ -44,7 +44,11 @@ export function ringDispatcher(pool: Sql): void {
  * Listens on a session of its own (`url` must reach Postgres without a pooler), for ever: a broken
  * session is opened again, and its handlers are called once then, since rings may have been missed.
  */
-export function listen(url: string, handlers: Partial<Record<Channel, () => void>>, log: Log): { stop(): Promise<void> } {
+export function listen(
+  url: string,
+  handlers: Partial<Record<Channel, () => void>>,
+  log: Log,
+): { stop(): Promise<void> } {
   let stopped = false;
   let client: pg.Client | undefined;
   let retry: NodeJS.Timeout | undefined;

@@ -47,7 +47,8 @@ export interface RunEnd {
 /** Statuses in which a run may still change records. */
 export const openStatuses = "('starting', 'running', 'waiting')";
 
-const columns = "run_id, path, kind, status, outcome, verdict, input, output, error, attempts, lane, started_at, ended_at";
+const columns =
+  "run_id, path, kind, status, outcome, verdict, input, output, error, attempts, lane, started_at, ended_at";
 const rowShape = `path text, kind text, status text, outcome text, verdict jsonb, input jsonb, output jsonb,
   error jsonb, attempts integer, lane text, "startedAt" timestamptz, "endedAt" timestamptz`;
 const rowColumns = `q.path, q.kind, q.status, q.outcome, q.verdict, q.input, q.output, q.error, q.attempts, q.lane, q."startedAt", q."endedAt"`;
@@ -87,7 +88,10 @@ export function createSeal(
           ? ""
           : `select g.run_id, ${rowColumns} from gate g, jsonb_to_recordset(${p(riders, "jsonb")}) as q(${rowShape})
              where exists (select 1 from ${from}) union all `;
-      statement.with("sealed", `insert into tandem.step_results (${columns}) ${ridden}${own} returning path, output, outcome`);
+      statement.with(
+        "sealed",
+        `insert into tandem.step_results (${columns}) ${ridden}${own} returning path, output, outcome`,
+      );
       endAttempt(statement, row);
       const query = statement.query(
         `select exists (select 1 from gate) as open, s.output, s.outcome
@@ -96,7 +100,9 @@ export function createSeal(
       const { rows } = await sql.query<{ open: boolean; output: Json; outcome: string | null }>(query);
       const result = rows[0];
       if (result === undefined || !result.open) throw new FencedError(fencedSentence);
-      return result.output === null && result.outcome === null ? undefined : { output: result.output, outcome: result.outcome };
+      return result.output === null && result.outcome === null
+        ? undefined
+        : { output: result.output, outcome: result.outcome };
     },
   };
 }
@@ -117,7 +123,9 @@ export async function sealRows(sql: Sql, key: RunKey, rows: readonly StepRow[], 
     for (const row of rows) endAttempt(statement, row);
   }
   if (end !== undefined) addClose(statement, end);
-  const { rows: found } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
+  const { rows: found } = await sql.query<{ open: boolean }>(
+    statement.query("select exists (select 1 from gate) as open"),
+  );
   if (found[0]?.open !== true) throw new FencedError(fencedSentence);
 }
 

@@ -27,7 +27,11 @@ export async function findCall(sql: Sql, runId: string, path: string): Promise<O
 }
 
 /** Stores what will be sent, before the first attempt. Another attempt's, stored first, is kept. */
-export async function storeCall(sql: Sql, key: RunKey, call: { path: string; key: string; request: Json }): Promise<void> {
+export async function storeCall(
+  sql: Sql,
+  key: RunKey,
+  call: { path: string; key: string; request: Json },
+): Promise<void> {
   const statement = beginGated(key);
   const p = statement.param;
   statement.with(
@@ -54,7 +58,12 @@ export async function markAnswered(sql: Sql, key: RunKey, path: string): Promise
   await changeCall(sql, key, path, () => "sending_since = null");
 }
 
-async function changeCall(sql: Sql, key: RunKey, path: string, set: (param: (value: Json) => string) => string): Promise<void> {
+async function changeCall(
+  sql: Sql,
+  key: RunKey,
+  path: string,
+  set: (param: (value: Json) => string) => string,
+): Promise<void> {
   const statement = beginGated(key);
   const place = statement.param(path, "text");
   statement.with(

@@ -5,7 +5,11 @@ import { closeAs, releaseKey } from "./close.ts";
 /** What Temporal knows of a run's workflow. */
 export type WorkflowState =
   | { readonly kind: "open"; readonly stuck: boolean }
-  | { readonly kind: "closed"; readonly as: "completed" | "failed" | "cancelled" | "terminated" | "timed-out"; readonly reason?: string }
+  | {
+      readonly kind: "closed";
+      readonly as: "completed" | "failed" | "cancelled" | "terminated" | "timed-out";
+      readonly reason?: string;
+    }
   | { readonly kind: "not-found" };
 
 /** What the reconciler needs of Temporal: answers about one workflow, never a visibility query, which lags. */
@@ -68,12 +72,17 @@ export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: 
       return;
     }
     if (state.kind === "not-found") {
-      log.warn({ runId: run.id }, "Temporal does not know an open run: it is started again, and what is sealed is not repeated");
+      log.warn(
+        { runId: run.id },
+        "Temporal does not know an open run: it is started again, and what is sealed is not repeated",
+      );
       return startAgain(pool, run);
     }
     const cancelled = state.as === "cancelled";
     const reason = state.reason === undefined ? "" : ` (${state.reason})`;
-    const error = cancelled ? null : { code: `workflow-${state.as}`, message: `The run's workflow was ended in Temporal: ${state.as}${reason}.` };
+    const error = cancelled
+      ? null
+      : { code: `workflow-${state.as}`, message: `The run's workflow was ended in Temporal: ${state.as}${reason}.` };
     await closeAs(pool, { runId: run.id, fence: run.fence, status: cancelled ? "cancelled" : "failed", error });
     await releaseKey(pool, run.id);
   }
@@ -166,7 +175,11 @@ async function startAgain(sql: Sql, run: OpenRun): Promise<void> {
 }
 
 async function setStuck(sql: Sql, runId: string, stuck: boolean): Promise<void> {
-  await sql.query({ name: "set_stuck", text: "update tandem.runs set stuck = $2::boolean where id = $1::uuid", values: [runId, stuck] });
+  await sql.query({
+    name: "set_stuck",
+    text: "update tandem.runs set stuck = $2::boolean where id = $1::uuid",
+    values: [runId, stuck],
+  });
 }
 
 /** Judges again what waits for a key that has room: a release that was lost with its process. */

@@ -14,7 +14,11 @@ export interface Backlog {
  * Moves record events from the outbox to their history, for ever: the outbox is a queue without a
  * cursor, so no order of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
  */
-export function createRelay({ pool, log }: { pool: SqlPool; log: Log }): { start(): void; ring(): void; stop(): Promise<void> } {
+export function createRelay({ pool, log }: { pool: SqlPool; log: Log }): {
+  start(): void;
+  ring(): void;
+  stop(): Promise<void>;
+} {
   let stopping = false;
   let rung = false;
   let wake: (() => void) | undefined;
@@ -29,7 +33,13 @@ export function createRelay({ pool, log }: { pool: SqlPool; log: Log }): { start
         moved = await relayAll(pool);
         failing = false;
       } catch (error) {
-        if (!failing) log.warn({ err: error }, isUnavailable(error) ? "Postgres is away: record events wait in the outbox" : "the relay could not finish a round");
+        if (!failing)
+          log.warn(
+            { err: error },
+            isUnavailable(error)
+              ? "Postgres is away: record events wait in the outbox"
+              : "the relay could not finish a round",
+          );
         failing = true;
       }
       if (moved === 0 && !rung) await pause();

@@ -8,7 +8,11 @@ export interface Needs {
   /** Paths below `trigger`. */
   readonly trigger: ReadonlyArray<readonly PathSegment[]>;
   /** Results of earlier steps, by ledger path. */
-  readonly rows: ReadonlyArray<{ readonly path: string; readonly subs: ReadonlyArray<readonly PathSegment[]>; readonly error: boolean }>;
+  readonly rows: ReadonlyArray<{
+    readonly path: string;
+    readonly subs: ReadonlyArray<readonly PathSegment[]>;
+    readonly error: boolean;
+  }>;
 }
 
 /** What is known of one earlier step: the parts of its output that were asked for. */
@@ -47,7 +51,10 @@ export function indexPlan(nodes: readonly PlanStep[]): PlanIndex {
     }
   };
   for (const step of nodes) if (!byId.has(step.id)) byId.set(step.id, step);
-  visit(nodes.filter((step) => step.onError?.steps !== undefined), undefined);
+  visit(
+    nodes.filter((step) => step.onError?.steps !== undefined),
+    undefined,
+  );
   return { byId, handlerOf };
 }
 
@@ -114,6 +121,8 @@ export function createLookup(
         return walk(facts.workspace, rest);
       case "error":
         return walk(known.row(index.handlerOf.get(node) ?? "")?.error, rest);
+      case undefined:
+        return undefined;
       default:
         return typeof root === "string" ? stepValue(root, rest, index, known.row) : undefined;
     }
@@ -137,11 +146,17 @@ function stepValue(
   const source = (own.status === "failed" ? row(`${id}.output`) : undefined) ?? own;
   const value = fromParts(source.parts, rest);
   if (rest.length > 0 || step.onError === undefined) return value;
-  return own.status === "failed" ? { ...asObject(value), ok: false, error: own.error } : { ...asObject(value), ok: true };
+  return own.status === "failed"
+    ? { ...asObject(value), ok: false, error: own.error }
+    : { ...asObject(value), ok: true };
 }
 
 /** A branch gives which one was taken, and what it handed out. */
-function branchValue(id: string, rest: readonly PathSegment[], row: (path: string) => KnownRow | undefined): Json | undefined {
+function branchValue(
+  id: string,
+  rest: readonly PathSegment[],
+  row: (path: string) => KnownRow | undefined,
+): Json | undefined {
   const handedOut = row(`${id}.output`);
   if (rest[0] === "output") return handedOut && fromParts(handedOut.parts, rest.slice(1));
   const own = row(id);
@@ -213,7 +228,10 @@ export function knownRows(
 ): Map<string, KnownRow> {
   const byPath = new Map(needs.map((need) => [need.path, need]));
   return new Map(
-    found.map((row) => [row.path, { status: row.status, error: row.error, parts: knownParts(byPath.get(row.path)?.subs ?? [], row.parts) }]),
+    found.map((row) => [
+      row.path,
+      { status: row.status, error: row.error, parts: knownParts(byPath.get(row.path)?.subs ?? [], row.parts) },
+    ]),
   );
 }
 

@@ -25,5 +25,9 @@ export interface Seal {
    * Throws FencedError when the gate was shut; a unique violation when another attempt won or the
    * record exists (tell them apart with `isLedgerConflict`).
    */
-  commit(sql: Sql, statement: Statement, result: { from: string; output: string; outcome: string }): Promise<Sealed | undefined>;
+  commit(
+    sql: Sql,
+    statement: Statement,
+    result: { from: string; output: string; outcome: string },
+  ): Promise<Sealed | undefined>;
 }

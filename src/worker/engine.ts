@@ -7,7 +7,13 @@ import type { Log } from "../log.ts";
 import { createDispatcher, type Dispatcher } from "../runs/dispatcher.ts";
 import { createReconciler } from "../runs/reconciler.ts";
 import type { SqlPool } from "../sql.ts";
-import { createStarter, createWitness, missingSearchAttributes, searchAttributeNames, type TemporalLink } from "./temporal.ts";
+import {
+  createStarter,
+  createWitness,
+  missingSearchAttributes,
+  searchAttributeNames,
+  type TemporalLink,
+} from "./temporal.ts";
 import { createWorkers } from "./workers.ts";
 
 /** What runs the runs in one process: Temporal workers, dispatcher, reconciler. */
@@ -74,7 +80,9 @@ async function registeredAttributes(link: TemporalLink, log: Log): Promise<strin
   const missing = await missingSearchAttributes(link).catch(() => [...searchAttributeNames]);
   if (missing.length > 0) {
     const flags = missing.map((name) => `--name ${name} --type Keyword`).join(" ");
-    log.warn(`Runs go on without these search attributes; to have them: temporal operator search-attribute create --namespace ${link.namespace} ${flags}`);
+    log.warn(
+      `Runs go on without these search attributes; to have them: temporal operator search-attribute create --namespace ${link.namespace} ${flags}`,
+    );
   }
   return searchAttributeNames.filter((name) => !missing.includes(name));
 }

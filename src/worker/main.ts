@@ -37,7 +37,11 @@ const relay = createRelay({ pool, log });
 relay.start();
 shutdown.defer("the relay", () => relay.stop());
 
-const presence = createPresence({ pool, log, state: async () => ({ temporal: await temporalState(), mail: mail.describe() }) });
+const presence = createPresence({
+  pool,
+  log,
+  state: async () => ({ temporal: await temporalState(), mail: mail.describe() }),
+});
 presence.start();
 shutdown.defer("the presence", () => presence.stop());
 
@@ -48,7 +52,13 @@ const bells = listen(
 );
 shutdown.defer("the bells", () => bells.stop());
 
-const partitions = setInterval(() => void createPartitions(pool, new Date()).catch((error: unknown) => log.warn({ err: error }, "partitions could not be made yet")), dayMs / 24);
+const partitions = setInterval(
+  () =>
+    void createPartitions(pool, new Date()).catch((error: unknown) =>
+      log.warn({ err: error }, "partitions could not be made yet"),
+    ),
+  dayMs / 24,
+);
 shutdown.defer("the partitions", () => clearInterval(partitions));
 
 link = await connect();

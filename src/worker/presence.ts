@@ -9,7 +9,11 @@ const everyMs = 2_000;
  * Keeps this worker's row in tandem.workers fresh: how a gateway, which speaks to Postgres only, knows
  * that workers live and what they say of Temporal and mail.
  */
-export function createPresence(parts: { pool: SqlPool; log: Log; state(): Promise<JsonObject> }): { id: string; start(): void; stop(): Promise<void> } {
+export function createPresence(parts: { pool: SqlPool; log: Log; state(): Promise<JsonObject> }): {
+  id: string;
+  start(): void;
+  stop(): Promise<void>;
+} {
   const { pool, log } = parts;
   const id = createId();
   let timer: NodeJS.Timeout | undefined;
@@ -23,7 +27,10 @@ export function createPresence(parts: { pool: SqlPool; log: Log; state(): Promis
         text: `insert into tandem.workers (id, state) values ($1, $2) on conflict (id) do update set seen_at = now(), state = excluded.state`,
         values: [id, JSON.stringify(state)],
       });
-      await pool.query({ name: "forget_workers", text: "delete from tandem.workers where seen_at < now() - interval '1 minute'" });
+      await pool.query({
+        name: "forget_workers",
+        text: "delete from tandem.workers where seen_at < now() - interval '1 minute'",
+      });
     } catch (error) {
       log.debug({ err: error }, "this worker could not report itself");
     }
@@ -38,7 +45,9 @@ export function createPresence(parts: { pool: SqlPool; log: Log; state(): Promis
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      await pool.query({ name: "leave", text: "delete from tandem.workers where id = $1", values: [id] }).catch(() => {});
+      await pool
+        .query({ name: "leave", text: "delete from tandem.workers where id = $1", values: [id] })
+        .catch(() => {});
     },
   };
 }

@@ -3,7 +3,8 @@ import type { Log } from "../log.ts";
 
 /** Sends what Temporal's SDK says through the process's own log. Once a process, before any connection. */
 export function installRuntimeLog(log: Log): void {
-  const say = (level: "trace" | "debug" | "info" | "warn" | "error") => (message: string, meta?: object) => log[level](meta ?? {}, message);
+  const say = (level: "trace" | "debug" | "info" | "warn" | "error") => (message: string, meta?: object) =>
+    log[level](meta ?? {}, message);
   const logger: Logger = {
     log: (_level, message, meta) => say("debug")(message, meta),
     trace: say("trace"),
@@ -13,5 +14,8 @@ export function installRuntimeLog(log: Log): void {
     warn: say("warn"),
     error: say("error"),
   };
-  Runtime.install({ logger, telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }), forward: {} } } });
+  Runtime.install({
+    logger,
+    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }), forward: {} } },
+  });
 }

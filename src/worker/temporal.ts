@@ -86,7 +86,8 @@ export function createWitness({ client }: TemporalLink): Witness {
     async describe(runId) {
       try {
         const { status, raw } = await client.workflow.getHandle(runId).describe();
-        if (status.name === "RUNNING") return { kind: "open", stuck: (raw.pendingWorkflowTask?.attempt ?? 0) >= stuckAfterAttempts };
+        if (status.name === "RUNNING")
+          return { kind: "open", stuck: (raw.pendingWorkflowTask?.attempt ?? 0) >= stuckAfterAttempts };
         return closedState(status.name);
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { kind: "not-found" };
@@ -126,4 +127,3 @@ export async function isTemporalUp({ connection }: TemporalLink): Promise<boolea
     return false;
   }
 }
-

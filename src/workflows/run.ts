@@ -12,7 +12,15 @@ import {
   setHandler,
   sleep,
 } from "@temporalio/workflow";
-import type { Activities, BlockResult, CloseInput, CloseResult, Halt, RunEnding, RunInput } from "../activities/contract.ts";
+import type {
+  Activities,
+  BlockResult,
+  CloseInput,
+  CloseResult,
+  Halt,
+  RunEnding,
+  RunInput,
+} from "../activities/contract.ts";
 import { interpret } from "../definition/interpret.ts";
 import type { Plan, PlanStep, Verdict } from "../definition/plan.ts";
 
@@ -97,7 +105,9 @@ function createWalker(input: RunInput) {
   async function settled(waitId: string): Promise<void> {
     for (;;) {
       const heard = rings;
-      const settledNow = await local.readWait.executeWithOptions({ summary: waitId }, [{ runId, waitId }]).catch(lost(false));
+      const settledNow = await local.readWait
+        .executeWithOptions({ summary: waitId }, [{ runId, waitId }])
+        .catch(lost(false));
       if (settledNow) return;
       await condition(() => rings > heard, lookAgain);
     }
@@ -129,7 +139,8 @@ function createWalker(input: RunInput) {
     async walk(): Promise<RunEnding> {
       const ending = await interpret(plan, execute);
       if (closed !== undefined) return closed;
-      if (ending.kind === "halted") throw ApplicationFailure.nonRetryable(`The walk halted at ${ending.path} without an end`, "Interpreter");
+      if (ending.kind === "halted")
+        throw ApplicationFailure.nonRetryable(`The walk halted at ${ending.path} without an end`, "Interpreter");
       return ending;
     },
   };
@@ -161,7 +172,9 @@ async function close(
 ): Promise<CloseInput["ending"]> {
   for (let pauseMs = 250; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
     const wanted = scope.consideredCancelled ? { kind: "cancelled" as const } : ending;
-    const result = await local.closeRun({ runId, fence, versionId, ending: wanted }).catch(lost<CloseResult>({ again: "unavailable" }));
+    const result = await local
+      .closeRun({ runId, fence, versionId, ending: wanted })
+      .catch(lost<CloseResult>({ again: "unavailable" }));
     if ("closed" in result) return result.closed;
     await sleep(pauseMs);
   }

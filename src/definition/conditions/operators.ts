@@ -58,8 +58,12 @@ export function isEmpty(value: Json): boolean {
   return typeof value === "object" && Object.values(value).every((part) => part === null || part === "");
 }
 
-function fold(value: Json, { ignoreCase }: Comparing): Json {
-  return ignoreCase === true && typeof value === "string" ? value.toLowerCase() : value;
+function fold(value: Json, comparing: Comparing): Json {
+  return typeof value === "string" ? foldText(value, comparing) : value;
+}
+
+function foldText(text: string, { ignoreCase }: Comparing): string {
+  return ignoreCase === true ? text.toLowerCase() : text;
 }
 
 function equal(left: Json, right: Json, comparing: Comparing): boolean {
@@ -96,7 +100,8 @@ const numeric = /^-?\d+(\.\d+)?$/;
 
 /** A number beside text that is a number; two integers too large for a number stay exact. */
 function isNumberPair(a: Json, b: Json): boolean {
-  const isNumeric = (value: Json): boolean => typeof value === "number" || (typeof value === "string" && numeric.test(value));
+  const isNumeric = (value: Json): boolean =>
+    typeof value === "number" || (typeof value === "string" && numeric.test(value));
   return isNumeric(a) && isNumeric(b) && (typeof a === "number" || typeof b === "number" || isLong(a) || isLong(b));
 }
 
@@ -105,7 +110,8 @@ function isLong(value: Json): boolean {
 }
 
 function orderOfNumbers(a: Json, b: Json): number {
-  const read = (value: Json): number | bigint => (typeof value === "string" && value.includes(".") ? Number(value) : number(value, "comparing"));
+  const read = (value: Json): number | bigint =>
+    typeof value === "string" && value.includes(".") ? Number(value) : number(value, "comparing");
   const [x, y] = [read(a), read(b)];
   return x < y ? -1 : x > y ? 1 : 0;
 }
@@ -115,7 +121,10 @@ function bothDates(a: string, b: string, { timeZone }: Comparing): [DateValue, D
   if (!/^\d{4}-\d{2}-\d{2}/.test(a) || !/^\d{4}-\d{2}-\d{2}/.test(b)) return undefined;
   const [x, y] = [readDate(a, timeZone), readDate(b, timeZone)];
   if (x === undefined || y === undefined) return undefined;
-  if ("day" in x !== "day" in y) throw new ValueFault(`the date ${"day" in x ? a : b} and the moment ${"day" in x ? b : a} cannot be compared; use start_of_day`);
+  if ("day" in x !== "day" in y)
+    throw new ValueFault(
+      `the date ${"day" in x ? a : b} and the moment ${"day" in x ? b : a} cannot be compared; use start_of_day`,
+    );
   return [x, y];
 }
 
@@ -131,13 +140,20 @@ function contains(left: Json, right: Json, comparing: Comparing): boolean {
   return part(left, right, "contains", comparing, (whole, piece) => whole.includes(piece));
 }
 
-function part(left: Json, right: Json, operator: string, comparing: Comparing, holds: (whole: string, piece: string) => boolean): boolean {
+function part(
+  left: Json,
+  right: Json,
+  operator: string,
+  comparing: Comparing,
+  holds: (whole: string, piece: string) => boolean,
+): boolean {
   if (left === null || right === null) return false;
   if (typeof left !== "string" || (typeof right !== "string" && typeof right !== "number")) {
-    throw new ValueFault(`${operator} looks for text in text${operator === "contains" ? " or an item in a list" : ""}, but got ${kindOf(left)} and ${kindOf(right)}`);
+    throw new ValueFault(
+      `${operator} looks for text in text${operator === "contains" ? " or an item in a list" : ""}, but got ${kindOf(left)} and ${kindOf(right)}`,
+    );
   }
-  const [whole, piece] = [fold(left, comparing), fold(String(right), comparing)];
-  return holds(String(whole), String(piece));
+  return holds(foldText(left, comparing), foldText(String(right), comparing));
 }
 
 function items(value: Json, operator: string): Json[] {

@@ -62,7 +62,9 @@ function inZone(date: DateValue, zone: string, filter: string): Temporal.ZonedDa
   try {
     return "day" in date ? date.day.toZonedDateTime(zone) : date.moment.withTimeZone(zone);
   } catch {
-    throw new ValueFault(`${filter} does not know the time zone ${JSON.stringify(zone)}; write its IANA name, such as "Europe/Berlin"`);
+    throw new ValueFault(
+      `${filter} does not know the time zone ${JSON.stringify(zone)}; write its IANA name, such as "Europe/Berlin"`,
+    );
   }
 }
 
@@ -98,7 +100,12 @@ function pad(value: number): string {
 function format(moment: Temporal.ZonedDateTime, pattern: string): string {
   return pattern.replace(/%(.)/g, (_, letter: string) => {
     const write = letters[letter];
-    if (write === undefined) throw new ValueFault(`date does not know %${letter}; it knows ${Object.keys(letters).map((known) => `%${known}`).join(" ")}`);
+    if (write === undefined)
+      throw new ValueFault(
+        `date does not know %${letter}; it knows ${Object.keys(letters)
+          .map((known) => `%${known}`)
+          .join(" ")}`,
+      );
     return write(moment);
   });
 }
@@ -132,14 +139,19 @@ export const dateFilters: Readonly<Record<string, Filter>> = {
   to_zone: {
     takes: [1, 1],
     run: (value, [zone], context) =>
-      inZone(read(value, "to_zone", context), text(zone, "to_zone"), "to_zone").toString({ timeZoneName: "never", fractionalSecondDigits: 3 }),
+      inZone(read(value, "to_zone", context), text(zone, "to_zone"), "to_zone").toString({
+        timeZoneName: "never",
+        fractionalSecondDigits: 3,
+      }),
   },
   days_until: {
     takes: [0, 1],
     run(value, [other], context) {
       const from = other === undefined ? context.now.toISOString() : text(other, "days_until");
       const day = (date: DateValue): Temporal.PlainDate => ("day" in date ? date.day : date.moment.toPlainDate());
-      return day(read(from, "days_until", context)).until(day(read(value, "days_until", context)), { largestUnit: "days" }).days;
+      return day(read(from, "days_until", context)).until(day(read(value, "days_until", context)), {
+        largestUnit: "days",
+      }).days;
     },
   },
   date: {

@@ -1,4 +1,4 @@
-import { Output, type Context, type Template } from "liquidjs";
+import type { Context, Output, Template } from "liquidjs";
 import type { Json } from "../../json.ts";
 import { asText, escapeFor, type Place } from "./escape.ts";
 import { filters } from "./filters.ts";
@@ -24,7 +24,8 @@ export function evaluateChain(chain: Chain, evaluation: Evaluation): Value {
     if (name === "optional") {
       if (value === undefined || value === null) return undefined;
     } else if (name === "default") {
-      if (value === undefined || value === null) value = args[0] === undefined ? null : (valueOf(args[0], evaluation) ?? undefined);
+      if (value === undefined || value === null)
+        value = args[0] === undefined ? null : (valueOf(args[0], evaluation) ?? undefined);
     } else if ((value === undefined || value === null) && rescued(chain, position)) {
       continue;
     } else {
@@ -76,7 +77,9 @@ function pathOf(operand: Extract<Operand, { kind: "path" }>, evaluation: Evaluat
 }
 
 function missing(operand: Operand): ValueFault {
-  return new ValueFault(`${writePath(operand)} is missing. Add "| optional" to leave the key out, or "| default: …" to say what stands in`);
+  return new ValueFault(
+    `${writePath(operand)} is missing. Add "| optional" to leave the key out, or "| default: …" to say what stands in`,
+  );
 }
 
 /** A path as people write it. */
@@ -95,7 +98,9 @@ export function writePath(operand: Operand): string {
 /** Text with expressions in it, escaped for its place. Throws ValueFault. */
 export function renderText(parsed: Parsed, place: Place, evaluation: Evaluation): string {
   if (parsed.kind === "parts") {
-    return parsed.parts.map((part) => (typeof part === "string" ? part : renderChain(part, place, evaluation))).join("");
+    return parsed.parts
+      .map((part) => (typeof part === "string" ? part : renderChain(part, place, evaluation)))
+      .join("");
   }
   return renderTags(parsed, place, evaluation);
 }
@@ -103,7 +108,11 @@ export function renderText(parsed: Parsed, place: Place, evaluation: Evaluation)
 function renderChain(chain: Chain, place: Place, evaluation: Evaluation): string {
   const value = evaluateChain(chain, evaluation);
   if (value === undefined) throw missing(chain.operand);
-  return escapeFor(place, asText(value), chain.filters.some(({ name }) => name === "raw"));
+  return escapeFor(
+    place,
+    asText(value),
+    chain.filters.some(({ name }) => name === "raw"),
+  );
 }
 
 /**
@@ -117,8 +126,9 @@ function renderTags(parsed: Extract<Parsed, { kind: "tags" }>, place: Place, eva
     return renderChain(chain, place, { ...evaluation, lookup: (path) => localValue(context, path, evaluation.lookup) });
   };
   for (const output of parsed.outputs.keys()) {
-    output.render = function* (context, emitter) {
+    output.render = (context, emitter) => {
       emitter.write(render(output, context));
+      return [].values();
     };
   }
   return String(liquid.renderSync(parsed.templates as Template[], createRoots(parsed.paths, evaluation)));

@@ -40,7 +40,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   size: {
     takes: [0, 0],
     run(value) {
-      if (typeof value === "string") return [...value].length;
+      if (typeof value === "string") return Array.from(value).length;
       if (Array.isArray(value)) return value.length;
       throw new ValueFault(`size takes text or a list, but got ${kindOf(value)}`);
     },
@@ -70,6 +70,8 @@ export const listFilters: Readonly<Record<string, Filter>> = {
   sort: {
     takes: [0, 1],
     run: (value, [key]) =>
-      list(value, "sort").toSorted((a, b) => (key === undefined ? compare(a, b) : compare(at(a, key, "sort"), at(b, key, "sort")))),
+      list(value, "sort").toSorted((a, b) =>
+        key === undefined ? compare(a, b) : compare(at(a, key, "sort"), at(b, key, "sort")),
+      ),
   },
 };

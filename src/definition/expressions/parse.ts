@@ -20,7 +20,12 @@ export type Operand =
 /** Text around expressions, or text with tags, which Liquid renders. */
 export type Parsed =
   | { readonly kind: "parts"; readonly parts: ReadonlyArray<string | Chain> }
-  | { readonly kind: "tags"; readonly templates: Template[]; readonly outputs: ReadonlyMap<Output, Chain>; readonly paths: ReadonlyArray<readonly PathSegment[]> };
+  | {
+      readonly kind: "tags";
+      readonly templates: Template[];
+      readonly outputs: ReadonlyMap<Output, Chain>;
+      readonly paths: ReadonlyArray<readonly PathSegment[]>;
+    };
 
 /** A fault found while parsing; the caller adds the place. */
 export class SyntaxFault extends Error {
@@ -64,7 +69,9 @@ function parseLiquid(source: string): Template[] {
     return liquid.parse(source);
   } catch (error) {
     const said = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    throw new SyntaxFault(`${said.replace(/, line:1, col:(\d+)$/, " (at character $1)")}. An expression is written {{ path | filter: argument }}`);
+    throw new SyntaxFault(
+      `${said.replace(/, line:1, col:(\d+)$/, " (at character $1)")}. An expression is written {{ path | filter: argument }}`,
+    );
   }
 }
 
@@ -82,8 +89,10 @@ function collectOutputs(templates: readonly Template[], outputs: Map<Output, Cha
     if (template instanceof Output) outputs.set(template, chainOf(template.value));
     else if ("name" in template) {
       const name = String(template.name);
-      if (!allowedTags.has(name)) throw new SyntaxFault(`the tag "${name}" is not available; there are for, if and case`);
-      const children = template.children === undefined ? [] : (toValueSync(template.children(false, true)) as Template[]);
+      if (!allowedTags.has(name))
+        throw new SyntaxFault(`the tag "${name}" is not available; there are for, if and case`);
+      const children =
+        template.children === undefined ? [] : (toValueSync(template.children(false, true)) as Template[]);
       collectOutputs(children, outputs);
     }
   }
@@ -91,7 +100,10 @@ function collectOutputs(templates: readonly Template[], outputs: Map<Output, Cha
 
 function chainOf(value: LiquidValue): Chain {
   const tokens = value.initial.postfix;
-  if (tokens.length !== 1) throw new SyntaxFault("an expression is one path and its filters: operators and several values are not available inside {{ }}");
+  if (tokens.length !== 1)
+    throw new SyntaxFault(
+      "an expression is one path and its filters: operators and several values are not available inside {{ }}",
+    );
   return {
     operand: operandOf(tokens[0]),
     filters: value.filters.map((filter) => {
@@ -108,7 +120,8 @@ function chainOf(value: LiquidValue): Chain {
 function checkFilter(name: string, count: number): void {
   const isLanguage = (languageFilters as readonly string[]).includes(name);
   const known = Object.hasOwn(filters, name) ? filters[name] : undefined;
-  if (!isLanguage && known === undefined) throw new SyntaxFault(`unknown filter "${name}"${didYouMean(name, filterNames)}`);
+  if (!isLanguage && known === undefined)
+    throw new SyntaxFault(`unknown filter "${name}"${didYouMean(name, filterNames)}`);
   const [fewest, most] = known?.takes ?? (name === "default" ? [1, 1] : [0, 0]);
   if (count < fewest || count > most) {
     const takes = fewest === most ? `${fewest}` : `${fewest} to ${most}`;
@@ -146,6 +159,7 @@ function segmentOf(source: unknown): PathSegment | Operand {
   const operand = operandOf(source);
   if (operand.kind === "path") return operand;
   const { value } = operand;
-  if (typeof value !== "string" && typeof value !== "number") throw new SyntaxFault("a path is made of names and positions");
+  if (typeof value !== "string" && typeof value !== "number")
+    throw new SyntaxFault("a path is made of names and positions");
   return value;
 }

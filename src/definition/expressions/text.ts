@@ -21,10 +21,10 @@ export const textFilters: Readonly<Record<string, Filter>> = {
     takes: [1, 2],
     run(value, [from, length]) {
       const start = Number(number(from, "slice"));
-      const items = Array.isArray(value) ? value : [...text(value, "slice")];
+      const items = Array.isArray(value) ? value : Array.from(text(value, "slice"));
       const begin = start < 0 ? Math.max(items.length + start, 0) : start;
       const part = items.slice(begin, begin + (length === undefined ? 1 : Number(number(length, "slice"))));
-      return Array.isArray(value) ? part : part.join("");
+      return Array.isArray(value) ? part : part.map((character) => text(character, "slice")).join("");
     },
   },
   json: {

@@ -28,7 +28,9 @@ export function property(value: Value, key: string | number): Value {
   }
   if (!isJsonObject(value as Json) || value === undefined || value === null) return undefined;
   const name = String(key);
-  return !hidden.has(name) && Object.hasOwn(value as object, name) ? (value as { [key: string]: Json })[name] : undefined;
+  return !hidden.has(name) && Object.hasOwn(value as object, name)
+    ? (value as { [key: string]: Json })[name]
+    : undefined;
 }
 
 export function text(value: Value, filter: string): string {
@@ -44,7 +46,9 @@ export function list(value: Value, filter: string): Json[] {
 
 /** Whole numbers beyond 2⁵³ become text, exactly; others a number. */
 export function exactNumber(value: bigint): Json {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value.toString();
 }
 
 /** Text that is a number, and numbers. Integers too large for a number stay exact as bigint. */
@@ -54,7 +58,9 @@ export function number(value: Value, filter: string): number | bigint {
     const exact = BigInt(value);
     return typeof exactNumber(exact) === "number" ? Number(exact) : exact;
   }
-  throw new ValueFault(`${filter} takes a number, but got ${typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 40))}` : kindOf(value)}`);
+  throw new ValueFault(
+    `${filter} takes a number, but got ${typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 40))}` : kindOf(value)}`,
+  );
 }
 
 /** The same JSON value, whatever the order of keys. */
@@ -64,5 +70,7 @@ export function sameJson(a: Value, b: Value): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null || Array.isArray(b)) return false;
   if (a === undefined || b === undefined) return false;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]));
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
+  );
 }
