@@ -11,30 +11,75 @@ const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 /** Every environment variable that Tandem reads, with what it means when it is absent. */
 const environment = z.object({
-  DATABASE_URL: z.string().min(1).optional().describe("Postgres (15 or newer); absent: one is brought and kept in DATA_DIR"),
-  DATABASE_DIRECT_URL: z.string().min(1).optional().describe("Postgres without a pooler in between, for LISTEN and migrations; absent: DATABASE_URL"),
-  TEMPORAL_ADDRESS: z.string().min(1).optional().describe("Temporal's frontend, host:port; absent: a dev server is brought and kept in DATA_DIR"),
+  DATABASE_URL: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Postgres (15 or newer); absent: one is brought and kept in DATA_DIR"),
+  DATABASE_DIRECT_URL: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Postgres without a pooler in between, for LISTEN and migrations; absent: DATABASE_URL"),
+  TEMPORAL_ADDRESS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Temporal's frontend, host:port; absent: a dev server is brought and kept in DATA_DIR"),
   TEMPORAL_NAMESPACE: z.string().min(1).default("default").describe("Temporal namespace"),
-  TEMPORAL_UI_URL: z.string().min(1).optional().describe("where Temporal's Web UI is, for links; absent: the one that was brought, if any"),
+  TEMPORAL_UI_URL: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("where Temporal's Web UI is, for links; absent: the one that was brought, if any"),
   TEMPORAL_CLI_PATH: z.string().min(1).optional().describe("a temporal binary to use instead of looking for one"),
-  SMTP_URL: z.string().min(1).optional().describe("smtp:// or smtps:// of the mail server; absent: mail goes to Tandem's own mailbox"),
+  SMTP_URL: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("smtp:// or smtps:// of the mail server; absent: mail goes to Tandem's own mailbox"),
   MAIL_FROM: z.string().min(1).default("tandem@localhost").describe("the sender of every mail"),
-  MAILBOX_SMTP_PORT: port.optional().describe("port on which the gateway's own mailbox listens for SMTP; chosen by npm start"),
+  MAILBOX_SMTP_PORT: port
+    .optional()
+    .describe("port on which the gateway's own mailbox listens for SMTP; chosen by npm start"),
   HOST: z.string().min(1).default("127.0.0.1").describe("address on which the gateway listens"),
   PORT: port.default(3000).describe("port on which the gateway listens"),
   PUBLIC_URL: z.url().optional().describe("how others reach the gateway; every printed or mailed link starts with it"),
-  TRUST_PROXY: z.string().min(1).optional().describe("addresses of proxies whose X-Forwarded-* are believed; absent: none"),
+  TRUST_PROXY: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("addresses of proxies whose X-Forwarded-* are believed; absent: none"),
   DATA_DIR: z.string().min(1).default(".tandem").describe("where what npm start brings is kept"),
-  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info").describe("least severe level that is logged"),
-  QUICK_LANE: flag.default(true).describe("false: every step of versions activated from now on is an activity of its own (tests and bench)"),
-  WORKER_RUNS_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(40).describe("record steps and blocks at once in one worker"),
-  WORKER_EMAIL_CONCURRENCY: z.coerce.number().int().min(1).max(1_000).default(10).describe("mails being sent at once in one worker"),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal"])
+    .default("info")
+    .describe("least severe level that is logged"),
+  QUICK_LANE: flag
+    .default(true)
+    .describe("false: every step of versions activated from now on is an activity of its own (tests and bench)"),
+  WORKER_RUNS_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(40)
+    .describe("record steps and blocks at once in one worker"),
+  WORKER_EMAIL_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(10)
+    .describe("mails being sent at once in one worker"),
 });
 
 export type Config = Readonly<z.output<typeof environment>>;
 
 /** The names of all variables with their descriptions, for the document that lists them. */
-export const environmentKeys: ReadonlyArray<{ name: string; description: string }> = Object.entries(environment.shape).map(([name, schema]) => ({
+export const environmentKeys: ReadonlyArray<{ name: string; description: string }> = Object.entries(
+  environment.shape,
+).map(([name, schema]) => ({
   name,
   description: schema.description ?? "",
 }));
@@ -44,7 +89,9 @@ export const environmentKeys: ReadonlyArray<{ name: string; description: string 
  * Throws an Error whose message names every variable that is wrong.
  */
 export function readConfig(variables: NodeJS.ProcessEnv = process.env): Config {
-  const given = Object.fromEntries(Object.entries(variables).filter(([name, value]) => name in environment.shape && value !== ""));
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([name, value]) => name in environment.shape && value !== ""),
+  );
   const parsed = environment.safeParse(given);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
@@ -54,7 +101,9 @@ export function readConfig(variables: NodeJS.ProcessEnv = process.env): Config {
 /** DATABASE_URL, which every process but the supervisor needs. */
 export function getDatabaseUrl(config: Config): string {
   if (config.DATABASE_URL === undefined) {
-    throw new Error("DATABASE_URL is not set. `npm start` brings a Postgres and sets it; a process started by itself needs it.");
+    throw new Error(
+      "DATABASE_URL is not set. `npm start` brings a Postgres and sets it; a process started by itself needs it.",
+    );
   }
   return config.DATABASE_URL;
 }
@@ -66,12 +115,15 @@ export function dataDirectory(config: Config): string {
 
 /** What every link starts with, without a slash at the end. */
 export function publicUrl(config: Config): string {
-  return (config.PUBLIC_URL ?? `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${config.PORT}`).replace(/\/+$/, "");
+  return (
+    config.PUBLIC_URL ?? `http://${config.HOST.includes(":") ? `[${config.HOST}]` : config.HOST}:${config.PORT}`
+  ).replace(/\/+$/, "");
 }
 
 function findProjectRoot(from: string): string {
   if (existsSync(join(from, "package.json"))) return from;
   const parent = dirname(from);
-  if (parent === from) throw new Error("package.json was not found above Tandem's own files: the installation is incomplete.");
+  if (parent === from)
+    throw new Error("package.json was not found above Tandem's own files: the installation is incomplete.");
   return findProjectRoot(parent);
 }

@@ -47,7 +47,9 @@ async function createPartition(sql: Sql, table: string, day: Date): Promise<void
   if (rows[0]?.present === true) return;
   const [from, to] = [firstIdAt(day), firstIdAt(new Date(day.getTime() + dayMs))];
   try {
-    await sql.query(`create table ${name} partition of tandem.${table} for values from (${literal(from)}) to (${literal(to)})`);
+    await sql.query(
+      `create table ${name} partition of tandem.${table} for values from (${literal(from)}) to (${literal(to)})`,
+    );
   } catch (error) {
     // 42P07: another process made it. 23514: rows of that day already lie in the default partition,
     // which keeps serving them.
@@ -58,7 +60,9 @@ async function createPartition(sql: Sql, table: string, day: Date): Promise<void
 
 async function refuseNewer(sql: Sql): Promise<void> {
   const known = new Set((await migrationFiles()).map(migrationName));
-  const { rows } = await sql.query<{ present: boolean }>("select to_regclass('public.knex_migrations') is not null as present");
+  const { rows } = await sql.query<{ present: boolean }>(
+    "select to_regclass('public.knex_migrations') is not null as present",
+  );
   if (rows[0]?.present !== true) return;
   const done = await sql.query<{ name: string }>("select name from public.knex_migrations order by id");
   const unknown = done.rows.find((row) => !known.has(row.name));

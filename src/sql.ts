@@ -105,7 +105,9 @@ export function literal(text: string): string {
 }
 
 /** What Postgres said, where an error is its answer: the five-character code and, if any, the table. */
-export function sqlState(error: unknown): { code: string; table?: string; constraint?: string; schema?: string } | undefined {
+export function sqlState(
+  error: unknown,
+): { code: string; table?: string; constraint?: string; schema?: string } | undefined {
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return undefined;
   return {
     code: error.code,
@@ -120,7 +122,18 @@ export function isUnavailable(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === "string" && (/^(08|57P0|53)/.test(code) || networkCodes.has(code))) return true;
   const message = error instanceof Error ? error.message : "";
-  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|server closed the connection/.test(message);
+  return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|server closed the connection/.test(
+    message,
+  );
 }
 
-const networkCodes = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "ENOENT", "EHOSTUNREACH", "25P03"]);
+const networkCodes = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "ENOENT",
+  "EHOSTUNREACH",
+  "25P03",
+]);

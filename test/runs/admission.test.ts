@@ -95,7 +95,13 @@ test("a run that waits gives its slot to others and gets one again before new ru
   const next = await enqueue(pool, workflows[0]!);
   await admitAll(workspaceId);
   await markStarted(pool, [waiting]);
-  const failed = { path: "tell", attempt: 1, error: { code: "mail-unavailable", message: "away" }, startedAt: new Date(), pauseMs: 60_000 };
+  const failed = {
+    path: "tell",
+    attempt: 1,
+    error: { code: "mail-unavailable", message: "away" },
+    startedAt: new Date(),
+    pauseMs: 60_000,
+  };
   expect(await failAttempt(pool, { runId: waiting, fence: 1 }, failed)).toEqual({ kind: "wait", waitId: "tell#1" });
   expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([next]);
   await enqueue(pool, workflows[0]!);

@@ -16,7 +16,10 @@ const workflow = { workspaceId, ...(await insertWorkflow(pool, workspaceId, "one
 await pool.query("create table tandem.effects (run_id uuid, note text)");
 
 async function startedRun(): Promise<{ runId: string; fence: number }> {
-  const runId = await enqueue(pool, { ...workflow, trigger: { id: "form", kind: "webhook", body: { email: "ada@x.example", none: null } } });
+  const runId = await enqueue(pool, {
+    ...workflow,
+    trigger: { id: "form", kind: "webhook", body: { email: "ada@x.example", none: null } },
+  });
   await pool.query("update tandem.runs set status = 'running', started_at = now() where id = $1", [runId]);
   return { runId, fence: 1 };
 }
@@ -43,8 +46,15 @@ function row(path: string, output: StepRow["output"] = { value: path }): StepRow
 async function act(key: { runId: string; fence: number }, path: string, note: string, riders: StepRow[] = []) {
   const seal = createSeal(key, { ...row(path), input: null }, riders);
   const statement = seal.begin();
-  statement.with("done", `insert into tandem.effects select g.run_id, ${statement.param(note, "text")} from gate g returning note`);
-  return seal.commit(pool, statement, { from: "done", output: "jsonb_build_object('note', note)", outcome: "'created'" });
+  statement.with(
+    "done",
+    `insert into tandem.effects select g.run_id, ${statement.param(note, "text")} from gate g returning note`,
+  );
+  return seal.commit(pool, statement, {
+    from: "done",
+    output: "jsonb_build_object('note', note)",
+    outcome: "'created'",
+  });
 }
 
 async function effects(runId: string): Promise<string[]> {
@@ -53,13 +63,19 @@ async function effects(runId: string): Promise<string[]> {
 }
 
 async function paths(runId: string): Promise<string[]> {
-  const { rows } = await pool.query<{ path: string }>("select path from tandem.step_results where run_id = $1 order by ordinal", [runId]);
+  const { rows } = await pool.query<{ path: string }>(
+    "select path from tandem.step_results where run_id = $1 order by ordinal",
+    [runId],
+  );
   return rows.map((found) => found.path);
 }
 
 test("an effect, the results it rests on and its own result commit as one", async () => {
   const key = await startedRun();
-  expect(await act(key, "create", "a", [row("found"), row("company")])).toEqual({ output: { note: "a" }, outcome: "created" });
+  expect(await act(key, "create", "a", [row("found"), row("company")])).toEqual({
+    output: { note: "a" },
+    outcome: "created",
+  });
   expect(await paths(key.runId)).toEqual(["found", "company", "create"]);
 });
 
@@ -102,9 +118,13 @@ test("closing waits for a transaction that holds the gate, and what comes later 
   await inTransaction(pool, async (sql) => {
     const statement = beginGated(key, { locked: true });
     await sql.query(statement.query("select 1 from gate"));
-    closing = sealRows(pool, key, [], { status: "completed", output: null, error: null }).then(() => void order.push("closed"));
+    closing = sealRows(pool, key, [], { status: "completed", output: null, error: null }).then(
+      () => void order.push("closed"),
+    );
     await until("the close to wait for the lock", async () => {
-      const { rows } = await pool.query("select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%closed%' and datname = current_database()");
+      const { rows } = await pool.query(
+        "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%closed%' and datname = current_database()",
+      );
       return rows.length > 0;
     });
     order.push("committed");
@@ -119,7 +139,9 @@ test("a session that stops in the middle of a transaction is rolled back by Post
     const statement = beginGated(key, { locked: true });
     await sql.query(statement.query("select 1 from gate"));
     await until("the session to be ended", async () => {
-      const { rows } = await pool.query("select 1 from pg_stat_activity where state = 'idle in transaction' and datname = current_database()");
+      const { rows } = await pool.query(
+        "select 1 from pg_stat_activity where state = 'idle in transaction' and datname = current_database()",
+      );
       return rows.length === 0;
     });
     await sql.query("insert into tandem.effects values ($1, 'from the dead')", [key.runId]);
@@ -132,8 +154,22 @@ test("a step loads just the paths that its expressions name, and tells null from
   const key = await startedRun();
   await sealRows(pool, key, [row("found", { first: { id: "7", note: null }, records: ["x".repeat(200_000)] })]);
   const needs = {
-    trigger: [["body", "email"], ["body", "none"], ["body", "absent"]],
-    rows: [{ path: "found", subs: [["first", "id"], ["first", "note"], ["first", "absent"]], error: false }],
+    trigger: [
+      ["body", "email"],
+      ["body", "none"],
+      ["body", "absent"],
+    ],
+    rows: [
+      {
+        path: "found",
+        subs: [
+          ["first", "id"],
+          ["first", "note"],
+          ["first", "absent"],
+        ],
+        error: false,
+      },
+    ],
   };
   const begun = await beginAttempt(pool, key, "next", needs);
   if (begun.kind !== "begun") throw new Error(begun.kind);
@@ -146,7 +182,10 @@ test("a step loads just the paths that its expressions name, and tells null from
 test("a sealed step answers the next attempt, which leaves no row of its own", async () => {
   const key = await startedRun();
   await sealRows(pool, key, [row("found")]);
-  expect(await beginAttempt(pool, key, "found", { trigger: [], rows: [] })).toMatchObject({ kind: "sealed", verdict: { kind: "done" } });
+  expect(await beginAttempt(pool, key, "found", { trigger: [], rows: [] })).toMatchObject({
+    kind: "sealed",
+    verdict: { kind: "done" },
+  });
   const { rows } = await pool.query("select 1 from tandem.step_attempts where run_id = $1", [key.runId]);
   expect(rows).toEqual([]);
   expect((await loadRun(pool, key, []))?.verdicts.get("found")).toEqual({ kind: "done" });

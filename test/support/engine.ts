@@ -52,7 +52,11 @@ export async function createTestWorkspace(pool: SqlPool): Promise<TestWorkspace>
   });
   const workspace = await loadWorkspace(pool, id);
   const objects = await getObjects(pool, workspace);
-  return { workspace, objects, writer: createWriter({ pool, workspace, objects, actor: { source: "API", name: "test" } }) };
+  return {
+    workspace,
+    objects,
+    writer: createWriter({ pool, workspace, objects, actor: { source: "API", name: "test" } }),
+  };
 }
 
 /** A finished run as the ledger has it. */
@@ -61,7 +65,17 @@ export interface FinishedRun {
   readonly status: string;
   readonly error: JsonObject | null;
   readonly output: Json;
-  readonly steps: { path: string; kind: string; status: string; outcome: string | null; input: Json; output: Json; error: Json; lane: string; attempts: number }[];
+  readonly steps: {
+    path: string;
+    kind: string;
+    status: string;
+    outcome: string | null;
+    input: Json;
+    output: Json;
+    error: Json;
+    lane: string;
+    attempts: number;
+  }[];
 }
 
 /** Temporal workers, dispatcher and reconciler over a test's database; stopped after the file. */
@@ -70,9 +84,16 @@ export interface TestEngine extends TestWorkspace {
   readonly link: TemporalLink;
   readonly installation: string;
   /** Makes and activates a workflow. */
-  activate(definition: JsonObject, options?: { quickLane?: boolean }): Promise<{ workflowId: string; versionId: string }>;
+  activate(
+    definition: JsonObject,
+    options?: { quickLane?: boolean },
+  ): Promise<{ workflowId: string; versionId: string }>;
   /** Enqueues a run of it, as a webhook with this body would. */
-  enqueue(workflow: { workflowId: string; versionId: string }, body: JsonObject, options?: { concurrency?: { key: string; limit: number } }): Promise<string>;
+  enqueue(
+    workflow: { workflowId: string; versionId: string },
+    body: JsonObject,
+    options?: { concurrency?: { key: string; limit: number } },
+  ): Promise<string>;
   /** The run, when it is over. */
   finished(runId: string, limitMs?: number): Promise<FinishedRun>;
 }
@@ -87,7 +108,16 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
   const config = readConfig({});
   const test = await createTestWorkspace(pool);
   const { workspace, objects } = test;
-  const engine = await startEngine({ pool, config, link, kinds, installation, owner: createId(), log, bundlePath: await workflowBundlePath() });
+  const engine = await startEngine({
+    pool,
+    config,
+    link,
+    kinds,
+    installation,
+    owner: createId(),
+    log,
+    bundlePath: await workflowBundlePath(),
+  });
   afterAll(async () => {
     await engine.stop();
     await link.connection.close();
@@ -108,7 +138,14 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
       const statement = createStatement();
       const id = createId();
       const trigger = { id: "form", kind: "webhook", body, headers: {}, query: {} };
-      addRun(statement, { id, workspaceId: workspace.id, ...workflow, trigger, settings: {}, ...(concurrency === undefined ? {} : { concurrency: { ...concurrency, scope: "workflow" } }) });
+      addRun(statement, {
+        id,
+        workspaceId: workspace.id,
+        ...workflow,
+        trigger,
+        settings: {},
+        ...(concurrency === undefined ? {} : { concurrency: { ...concurrency, scope: "workflow" } }),
+      });
       await pool.query(statement.query("select id from run"));
       engine.ring();
       return id;
@@ -120,7 +157,10 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
 }
 
 async function findFinished(pool: SqlPool, runId: string): Promise<FinishedRun | undefined> {
-  const { rows } = await pool.query<Omit<FinishedRun, "steps">>("select id, status, error, output from tandem.runs where id = $1 and ended_at is not null", [runId]);
+  const { rows } = await pool.query<Omit<FinishedRun, "steps">>(
+    "select id, status, error, output from tandem.runs where id = $1 and ended_at is not null",
+    [runId],
+  );
   const run = rows[0];
   if (run === undefined) return undefined;
   const steps = await pool.query<FinishedRun["steps"][number]>(

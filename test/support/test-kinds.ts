@@ -10,7 +10,11 @@ export interface Outside {
   answer(name: string, before: number, signal: AbortSignal): Promise<Json>;
 }
 
-const policy = { retry: { maximumAttempts: 3, initialIntervalMs: 50, backoffCoefficient: 2, maximumIntervalMs: 60_000 }, timeoutMs: 10_000, version: 1 } as const;
+const policy = {
+  retry: { maximumAttempts: 3, initialIntervalMs: 50, backoffCoefficient: 2, maximumIntervalMs: 60_000 },
+  timeoutMs: 10_000,
+  version: 1,
+} as const;
 const input = z.strictObject({ name: z.string() });
 
 /** A step that asks `outside`, as an activity of its own: for retries, cancels and timeouts. */

@@ -15,7 +15,9 @@ const outside = createOutside({
   waits: [fails("busy", true), fails("busy", true)],
   fine: [says("fine")],
 });
-const engine = await startTestEngine(pool, { kinds: { call: createCallKind(outside), "ask-test": createAskKind(outside) } });
+const engine = await startTestEngine(pool, {
+  kinds: { call: createCallKind(outside), "ask-test": createAskKind(outside) },
+});
 const lanes = [
   ["quick", "ask-test", true],
   ["ordinary", "call", false],
@@ -29,24 +31,68 @@ async function runOf(key: string, steps: never[] | object[], options: { quickLan
 for (const [lane, kind, quickLane] of lanes) {
   test(`a step whose target fails twice is done at the third try (${lane} lane)`, async () => {
     outside.asked.clear();
-    const run = await engine.finished(await runOf(`flaky-${lane}`, [{ id: "call", kind, input: { name: "flaky" } }], { quickLane }));
-    expect(run).toMatchObject({ status: "completed", steps: [{ path: "call", status: "done", output: { said: "at last" }, attempts: 3 }] });
-    const { rows } = await pool.query("select number, counts, error->>'code' as code from tandem.step_attempts where run_id = $1 order by number", [run.id]);
-    expect(rows).toMatchObject([{ counts: true, code: "busy" }, { counts: true, code: "busy" }, { counts: true, code: null }]);
+    const run = await engine.finished(
+      await runOf(`flaky-${lane}`, [{ id: "call", kind, input: { name: "flaky" } }], { quickLane }),
+    );
+    expect(run).toMatchObject({
+      status: "completed",
+      steps: [{ path: "call", status: "done", output: { said: "at last" }, attempts: 3 }],
+    });
+    const { rows } = await pool.query(
+      "select number, counts, error->>'code' as code from tandem.step_attempts where run_id = $1 order by number",
+      [run.id],
+    );
+    expect(rows).toMatchObject([
+      { counts: true, code: "busy" },
+      { counts: true, code: "busy" },
+      { counts: true, code: null },
+    ]);
   });
 
   test(`a step that fails for good fails the run, with the step, the attempts and the reason (${lane} lane)`, async () => {
-    const broken = await engine.finished(await runOf(`broken-${lane}`, [{ id: "call", name: "Call them", kind, input: { name: "broken" } }], { quickLane }));
-    expect(broken).toMatchObject({ status: "failed", error: { code: "busy", step: "call", attempts: 3, message: `Step "Call them" failed after 3 attempts: It said busy.` } });
-    const refused = await engine.finished(await runOf(`refused-${lane}`, [{ id: "call", kind, input: { name: "refused" } }], { quickLane }));
-    expect(refused).toMatchObject({ status: "failed", error: { code: "refused", attempts: 1 }, steps: [{ status: "failed", outcome: "refused" }] });
+    const broken = await engine.finished(
+      await runOf(`broken-${lane}`, [{ id: "call", name: "Call them", kind, input: { name: "broken" } }], {
+        quickLane,
+      }),
+    );
+    expect(broken).toMatchObject({
+      status: "failed",
+      error: {
+        code: "busy",
+        step: "call",
+        attempts: 3,
+        message: `Step "Call them" failed after 3 attempts: It said busy.`,
+      },
+    });
+    const refused = await engine.finished(
+      await runOf(`refused-${lane}`, [{ id: "call", kind, input: { name: "refused" } }], { quickLane }),
+    );
+    expect(refused).toMatchObject({
+      status: "failed",
+      error: { code: "refused", attempts: 1 },
+      steps: [{ status: "failed", outcome: "refused" }],
+    });
   });
 
   test(`onError goes on, or runs steps that read the error, whose output stands in (${lane} lane)`, async () => {
     const steps = [
       { id: "first", kind, input: { name: "refused" }, onError: "continue" },
       { id: "after", kind: "set", input: { ok: "{{ first.ok }}", code: "{{ first.error.code }}" } },
-      { id: "second", kind, input: { name: "refused" }, onError: { steps: [{ id: "noted", kind: "set", input: { why: "{{ error.code }}: {{ error.message }}", status: "{{ error.status }}" } }], output: { said: "{{ noted.why }}" } } },
+      {
+        id: "second",
+        kind,
+        input: { name: "refused" },
+        onError: {
+          steps: [
+            {
+              id: "noted",
+              kind: "set",
+              input: { why: "{{ error.code }}: {{ error.message }}", status: "{{ error.status }}" },
+            },
+          ],
+          output: { said: "{{ noted.why }}" },
+        },
+      },
       { id: "last", kind: "set", input: { said: "{{ second.said }}" } },
       { id: "third", kind, input: { name: "refused" }, onError: { codes: ["other"], steps: [] } },
     ];
@@ -67,32 +113,62 @@ for (const [lane, kind, quickLane] of lanes) {
 
   test(`a filter that does not pass ends the run as completed (${lane} lane)`, async () => {
     const steps = [
-      { id: "go", kind: "filter", when: { left: "{{ trigger.body.go | default: false }}", operator: "equals", right: true } },
+      {
+        id: "go",
+        kind: "filter",
+        when: { left: "{{ trigger.body.go | default: false }}", operator: "equals", right: true },
+      },
       { id: "never", kind: "set", input: { x: 1 } },
     ];
     const run = await engine.finished(await runOf(`filtered-${lane}`, steps, { quickLane }));
-    expect(run).toMatchObject({ status: "completed", steps: [{ path: "go", outcome: "not passed", output: { passed: false } }] });
+    expect(run).toMatchObject({
+      status: "completed",
+      steps: [{ path: "go", outcome: "not passed", output: { passed: false } }],
+    });
   });
 
   test(`a next try far ahead gives up the slot, and goes on when it is due (${lane} lane)`, async () => {
     outside.asked.clear();
     const step = { id: "call", kind, input: { name: "later" }, retry: { initialInterval: "1h" } };
-    const runId = await runOf(`later-${lane}`, [step, { id: "then", kind: "set", input: { said: "{{ call.said }}" } }], { quickLane });
+    const runId = await runOf(
+      `later-${lane}`,
+      [step, { id: "then", kind: "set", input: { said: "{{ call.said }}" } }],
+      { quickLane },
+    );
     await until("the run to wait", async () => (await statusOf(runId)) === "waiting");
     await pool.query("update tandem.runs set due_at = now() where id = $1", [runId]);
     engine.engine.ring();
-    expect(await engine.finished(runId)).toMatchObject({ status: "completed", steps: [{ path: "call", attempts: 2 }, { path: "then", output: { said: "later" } }] });
+    expect(await engine.finished(runId)).toMatchObject({
+      status: "completed",
+      steps: [
+        { path: "call", attempts: 2 },
+        { path: "then", output: { said: "later" } },
+      ],
+    });
   });
 }
 
 test("a step that runs out of time fails as a target does", async () => {
-  const run = await engine.finished(await runOf("timeout", [{ id: "call", kind: "call", input: { name: "slow" }, timeout: "200ms", retry: { maximumAttempts: 2, initialInterval: "10ms" } }]));
+  const run = await engine.finished(
+    await runOf("timeout", [
+      {
+        id: "call",
+        kind: "call",
+        input: { name: "slow" },
+        timeout: "200ms",
+        retry: { maximumAttempts: 2, initialInterval: "10ms" },
+      },
+    ]),
+  );
   expect(run).toMatchObject({ status: "failed", error: { code: "timeout", attempts: 2 } });
 });
 
 test("a cancel reaches a running step within three seconds, and the run ends as cancelled in both places", async () => {
   outside.asked.clear();
-  const runId = await runOf("cancelled", [{ id: "before", kind: "set", input: { x: 1 } }, { id: "call", kind: "call", input: { name: "slow" }, onError: "continue" }]);
+  const runId = await runOf("cancelled", [
+    { id: "before", kind: "set", input: { x: 1 } },
+    { id: "call", kind: "call", input: { name: "slow" }, onError: "continue" },
+  ]);
   await until("the call to be made", () => outside.asked.get("slow") === 1);
   const asked = Date.now();
   await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
@@ -100,12 +176,17 @@ test("a cancel reaches a running step within three seconds, and the run ends as 
   const run = await engine.finished(runId);
   expect(Date.now() - asked).toBeLessThan(3_000);
   expect(run).toMatchObject({ status: "cancelled", steps: [{ path: "before" }] });
-  await until("Temporal to say so", async () => (await engine.link.client.workflow.getHandle(runId).describe()).status.name === "CANCELLED");
+  await until(
+    "Temporal to say so",
+    async () => (await engine.link.client.workflow.getHandle(runId).describe()).status.name === "CANCELLED",
+  );
 });
 
 test("a waiting run can be cancelled", async () => {
   outside.asked.clear();
-  const runId = await runOf("cancelled-waiting", [{ id: "call", kind: "call", input: { name: "waits" }, retry: { initialInterval: "1h" } }]);
+  const runId = await runOf("cancelled-waiting", [
+    { id: "call", kind: "call", input: { name: "waits" }, retry: { initialInterval: "1h" } },
+  ]);
   await until("the run to wait", async () => (await statusOf(runId)) === "waiting");
   await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
   engine.engine.ring();
@@ -130,7 +211,9 @@ test("a run that Temporal cancels by itself ends as cancelled", async () => {
 });
 
 test("of one concurrency key one run goes at a time, in order", async () => {
-  const workflow = await engine.activate(definitionOf("keyed", [{ id: "call", kind: "call", input: { name: "fine" } }]));
+  const workflow = await engine.activate(
+    definitionOf("keyed", [{ id: "call", kind: "call", input: { name: "fine" } }]),
+  );
   const ids: string[] = [];
   for (let i = 0; i < 5; i++) ids.push(await engine.enqueue(workflow, {}, { concurrency: { key: "one", limit: 1 } }));
   for (const id of ids) expect(await engine.finished(id)).toMatchObject({ status: "completed" });

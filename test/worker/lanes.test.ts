@@ -13,7 +13,15 @@ test("a run of no steps completes", async () => {
 
 test("a run searches, branches, creates and hands out", async () => {
   const steps = [
-    { id: "found", kind: "search-records", input: { object: "person", filter: { field: "emails.primaryEmail", operator: "equals", value: "{{ trigger.body.email }}" }, limit: 1 } },
+    {
+      id: "found",
+      kind: "search-records",
+      input: {
+        object: "person",
+        filter: { field: "emails.primaryEmail", operator: "equals", value: "{{ trigger.body.email }}" },
+        limit: 1,
+      },
+    },
     {
       id: "person",
       kind: "branch",
@@ -21,19 +29,47 @@ test("a run searches, branches, creates and hands out", async () => {
         {
           name: "known",
           when: { left: "{{ found.total }}", operator: "greaterThan", right: 0 },
-          steps: [{ id: "update", kind: "update-record", input: { object: "person", id: "{{ found.first.id }}", values: { jobTitle: "{{ trigger.body.role | optional }}" } } }],
+          steps: [
+            {
+              id: "update",
+              kind: "update-record",
+              input: {
+                object: "person",
+                id: "{{ found.first.id }}",
+                values: { jobTitle: "{{ trigger.body.role | optional }}" },
+              },
+            },
+          ],
           output: { id: "{{ update.id }}" },
         },
         {
           name: "new",
-          steps: [{ id: "create", kind: "create-record", input: { object: "person", ifExists: "update", values: { emails: { primaryEmail: "{{ trigger.body.email }}" }, jobTitle: "{{ trigger.body.role | optional }}" } } }],
+          steps: [
+            {
+              id: "create",
+              kind: "create-record",
+              input: {
+                object: "person",
+                ifExists: "update",
+                values: {
+                  emails: { primaryEmail: "{{ trigger.body.email }}" },
+                  jobTitle: "{{ trigger.body.role | optional }}",
+                },
+              },
+            },
+          ],
           output: { id: "{{ create.id }}" },
         },
       ],
     },
   ];
   for (const quickLane of [true, false]) {
-    const workflow = await engine.activate(definitionOf(quickLane ? "people-quick" : "people-ordinary", steps, { output: { personId: "{{ person.output.id }}" } }), { quickLane });
+    const workflow = await engine.activate(
+      definitionOf(quickLane ? "people-quick" : "people-ordinary", steps, {
+        output: { personId: "{{ person.output.id }}" },
+      }),
+      { quickLane },
+    );
     const email = `${quickLane ? "quick" : "ordinary"}@lanes.example`;
     const first = await engine.finished(await engine.enqueue(workflow, { email }));
     expect(first).toMatchObject({ status: "completed", error: null });
@@ -45,7 +81,12 @@ test("a run searches, branches, creates and hands out", async () => {
     ]);
     const again = await engine.finished(await engine.enqueue(workflow, { email: email.toUpperCase(), role: "CEO" }));
     expect(again).toMatchObject({ status: "completed", output: first.output });
-    const page = await listRecords(pool, { objects: engine.objects, object: engine.objects.find("person")!, where: { field: "emails.primaryEmail", operator: "equals", value: email }, limit: 5 });
+    const page = await listRecords(pool, {
+      objects: engine.objects,
+      object: engine.objects.find("person")!,
+      where: { field: "emails.primaryEmail", operator: "equals", value: email },
+      limit: 5,
+    });
     expect(page).toMatchObject({ total: 1, records: [{ jobTitle: "CEO" }] });
   }
 });

@@ -1,7 +1,8 @@
 import { Router } from "express";
 
 /** Nothing from elsewhere, nothing inline; a mail's HTML lives in a sandboxed frame without scripts. */
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** The page `/mailbox`: opens without a key and asks for it in the browser. */
 export function mailboxPage(): Router {

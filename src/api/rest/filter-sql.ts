@@ -47,7 +47,9 @@ function leafSql(leaf: Extract<FilterNode, { kind: "leaf" }>, context: Context):
     if (comparator === "is") return nullSql(leaf.value, target);
     if (comparator === "containsAny") return containsAnySql(leaf.value, target, context);
     if (comparator === "like" || comparator === "ilike") return likeSql(comparator, leaf.value, { target, context });
-    const value = Array.isArray(leaf.value) ? leaf.value.map((item) => valueOf(item, target)) : valueOf(String(leaf.value), target);
+    const value = Array.isArray(leaf.value)
+      ? leaf.value.map((item) => valueOf(item, target))
+      : valueOf(String(leaf.value), target);
     const operator = operators[comparator] ?? "equals";
     return filterSql({ field: path.join("."), operator, value }, { ...context, at: "filter" });
   } catch (error) {
@@ -58,18 +60,24 @@ function leafSql(leaf: Extract<FilterNode, { kind: "leaf" }>, context: Context):
 
 /** The text of the parameter as the type it is compared as. */
 function valueOf(text: string, { comparesAs }: Target): Json {
-  if (comparesAs === "number" && /^-?\d+(\.\d+)?$/.test(text)) return Number.isSafeInteger(Number(text)) || text.includes(".") ? Number(text) : text;
+  if (comparesAs === "number" && /^-?\d+(\.\d+)?$/.test(text))
+    return Number.isSafeInteger(Number(text)) || text.includes(".") ? Number(text) : text;
   if (comparesAs === "boolean" && /^(true|false)$/i.test(text)) return text.toLowerCase() === "true";
   return text;
 }
 
 function nullSql(value: string | readonly string[], { sql }: Target): string {
   const word = String(value).toUpperCase();
-  if (word !== "NULL" && word !== "NOT_NULL") throw new ProblemError(400, "invalid-filter", `filter: "is" takes NULL or NOT_NULL, but got "${String(value)}".`);
+  if (word !== "NULL" && word !== "NOT_NULL")
+    throw new ProblemError(400, "invalid-filter", `filter: "is" takes NULL or NOT_NULL, but got "${String(value)}".`);
   return `(${sql} is ${word === "NULL" ? "" : "not "}null)`;
 }
 
-function containsAnySql(value: string | readonly string[], { sql, comparesAs }: Target, { statement }: Context): string {
+function containsAnySql(
+  value: string | readonly string[],
+  { sql, comparesAs }: Target,
+  { statement }: Context,
+): string {
   if (comparesAs !== "list") throw new ProblemError(400, "invalid-filter", `filter: "containsAny" looks into lists.`);
   const items = Array.isArray(value) ? value : [value];
   return `exists (select 1 from jsonb_array_elements(${sql}) i where i in (select jsonb_array_elements(${statement.param(items, "jsonb")})))`;
@@ -81,6 +89,7 @@ function likeSql(
   value: string | readonly string[],
   { target, context }: { target: Target; context: Context },
 ): string {
-  if (target.comparesAs !== "text") throw new ProblemError(400, "invalid-filter", `filter: "${comparator}" looks at text.`);
+  if (target.comparesAs !== "text")
+    throw new ProblemError(400, "invalid-filter", `filter: "${comparator}" looks at text.`);
   return `${target.sql} ${comparator} ${context.statement.param(String(value), "text")}`;
 }

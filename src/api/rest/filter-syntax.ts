@@ -1,12 +1,31 @@
 import { ProblemError } from "../../errors.ts";
 
 /** Twenty's comparators (`field[eq]:value`). */
-export const comparators = ["eq", "neq", "in", "containsAny", "is", "gt", "gte", "lt", "lte", "startsWith", "endsWith", "like", "ilike"] as const;
+export const comparators = [
+  "eq",
+  "neq",
+  "in",
+  "containsAny",
+  "is",
+  "gt",
+  "gte",
+  "lt",
+  "lte",
+  "startsWith",
+  "endsWith",
+  "like",
+  "ilike",
+] as const;
 export type Comparator = (typeof comparators)[number];
 
 export type FilterNode =
   | { readonly kind: "and" | "or" | "not"; readonly items: readonly FilterNode[] }
-  | { readonly kind: "leaf"; readonly path: readonly string[]; readonly comparator: Comparator; readonly value: string | readonly string[] };
+  | {
+      readonly kind: "leaf";
+      readonly path: readonly string[];
+      readonly comparator: Comparator;
+      readonly value: string | readonly string[];
+    };
 
 const maxDepth = 16;
 const maxLength = 20_000;
@@ -44,7 +63,8 @@ function readItem(reader: Reader, depth: number): FilterNode {
 function readLeaf(reader: Reader): FilterNode {
   const name = reader.match(/[A-Za-z][\w.]*/y);
   if (name === undefined) throw reader.fault("a field's name is expected, as in name[eq]:value");
-  if (!reader.take("[")) throw reader.fault(`a comparator in brackets is expected after "${name}", as in ${name}[eq]:value`);
+  if (!reader.take("["))
+    throw reader.fault(`a comparator in brackets is expected after "${name}", as in ${name}[eq]:value`);
   const word = reader.match(/\w+/y) ?? "";
   const comparator = comparators.find((known) => known === word);
   if (comparator === undefined) throw reader.fault(`unknown comparator "${word}"; there are ${comparators.join(", ")}`);
@@ -52,7 +72,11 @@ function readLeaf(reader: Reader): FilterNode {
   const isList = reader.take("[");
   const value = isList ? readList(reader) : readValue(reader, /[^,()]*/y);
   if (isList !== (comparator === "in" || comparator === "containsAny")) {
-    throw reader.fault(isList ? `"${comparator}" takes one value, not a list` : `"${comparator}" takes a list, as in ${name}[${comparator}]:["a","b"]`);
+    throw reader.fault(
+      isList
+        ? `"${comparator}" takes one value, not a list`
+        : `"${comparator}" takes a list, as in ${name}[${comparator}]:["a","b"]`,
+    );
   }
   return { kind: "leaf", path: name.split("."), comparator, value };
 }

@@ -15,7 +15,11 @@ export function parseOrderBy(source: string | undefined): Sort[] {
     const [, field, direction = "AscNullsFirst"] = /^\s*([A-Za-z][\w.]*)(?:\[(\w+)\])?\s*$/.exec(item) ?? [];
     const order = directions[direction];
     if (field === undefined || order === undefined) {
-      throw new ProblemError(400, "invalid-order-by", `order_by: "${item}" is not understood. Write field[AscNullsLast]; there are ${Object.keys(directions).join(", ")}.`);
+      throw new ProblemError(
+        400,
+        "invalid-order-by",
+        `order_by: "${item}" is not understood. Write field[AscNullsLast]; there are ${Object.keys(directions).join(", ")}.`,
+      );
     }
     return { field, ...order };
   });

@@ -46,8 +46,12 @@ export function createRestRouter({ pool, log }: { pool: SqlPool; log: Log }): Ro
   const router = Router();
   router
     .route("/:plural")
-    .get(async (request, response) => answer(response, 200, await list(await placeOf(pool, request, response), request)))
-    .post(async (request, response) => answer(response, 201, await create(await placeOf(pool, request, response), request)))
+    .get(async (request, response) =>
+      answer(response, 200, await list(await placeOf(pool, request, response), request)),
+    )
+    .post(async (request, response) =>
+      answer(response, 201, await create(await placeOf(pool, request, response), request)),
+    )
     .all(refuseMethod(["GET", "POST"]));
   const update = async (request: Request, response: Response): Promise<void> =>
     answer(response, 200, await change(await placeOf(pool, request, response), request));
@@ -56,7 +60,9 @@ export function createRestRouter({ pool, log }: { pool: SqlPool; log: Log }): Ro
     .get(async (request, response) => answer(response, 200, await one(await placeOf(pool, request, response), request)))
     .patch(update)
     .put(update)
-    .delete(async (request, response) => answer(response, 200, await remove(await placeOf(pool, request, response), request)))
+    .delete(async (request, response) =>
+      answer(response, 200, await remove(await placeOf(pool, request, response), request)),
+    )
     .all(refuseMethod(["GET", "PATCH", "PUT", "DELETE"]));
   router.use(restErrors(log));
   return router;
@@ -72,7 +78,14 @@ async function placeOf(pool: SqlPool, request: Request, response: Response): Pro
   const plural = String(request.params["plural"]);
   const object = objects.findByPlural(plural);
   if (object === undefined) {
-    throw new ProblemError(404, "object-not-found", `There is no object "${plural}"${didYouMean(plural, objects.list().map((known) => known.plural))}.`);
+    throw new ProblemError(
+      404,
+      "object-not-found",
+      `There is no object "${plural}"${didYouMean(
+        plural,
+        objects.list().map((known) => known.plural),
+      )}.`,
+    );
   }
   return { objects, object, writer: createWriter({ pool, workspace, objects, actor }) };
 }
@@ -90,12 +103,19 @@ async function list({ objects, object, writer }: Place, request: Request): Promi
     sort: parseOrderBy(query.order_by),
     after: query.starting_after,
     before: query.ending_before,
-    ...(filter === undefined ? {} : { where: (statement, alias) => restFilterSql(filter, { statement, objects, object, alias }) }),
+    ...(filter === undefined
+      ? {}
+      : { where: (statement, alias) => restFilterSql(filter, { statement, objects, object, alias }) }),
   });
   return {
     data: { [object.plural]: page.records },
     totalCount: page.total,
-    pageInfo: { hasNextPage: page.hasNext, hasPreviousPage: page.hasPrevious, startCursor: page.startCursor, endCursor: page.endCursor },
+    pageInfo: {
+      hasNextPage: page.hasNext,
+      hasPreviousPage: page.hasPrevious,
+      startCursor: page.startCursor,
+      endCursor: page.endCursor,
+    },
   };
 }
 
@@ -108,7 +128,8 @@ async function one({ object, writer }: Place, request: Request): Promise<object>
 
 async function create({ object, writer }: Place, request: Request): Promise<object> {
   const { id, ...values } = await readRecord(request);
-  if (id !== undefined && (typeof id !== "string" || !isUuid(id))) throw new ProblemError(400, "invalid-id", "id: takes a UUID, or may be left out.");
+  if (id !== undefined && (typeof id !== "string" || !isUuid(id)))
+    throw new ProblemError(400, "invalid-id", "id: takes a UUID, or may be left out.");
   const made = await createRecord(writer, { object, values, ...(id === undefined ? {} : { id }) });
   return { data: { [`create${capital(object.name)}`]: made.record } };
 }
@@ -136,7 +157,11 @@ function parseQuery<Schema extends z.ZodType>(request: Request, schema: Schema):
   const parsed = schema.safeParse(parseForm(searchOf(request.url)));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new ProblemError(400, "invalid-query", `${issue?.path.join(".") ?? "query"}: ${issue?.message ?? "not valid"}.`);
+  throw new ProblemError(
+    400,
+    "invalid-query",
+    `${issue?.path.join(".") ?? "query"}: ${issue?.message ?? "not valid"}.`,
+  );
 }
 
 function getId(object: CrmObject, request: Request): string {
@@ -154,16 +179,27 @@ function capital(name: string): string {
 }
 
 /** What the CRM refuses, as statuses of HTTP. Twenty answers a duplicate with 400, and so do we. */
-const statuses: Readonly<Record<string, number>> = { "record-not-found": 404, "precondition-failed": 412, "record-contended": 503 };
+const statuses: Readonly<Record<string, number>> = {
+  "record-not-found": 404,
+  "precondition-failed": 412,
+  "record-contended": 503,
+};
 
 function restErrors(log: Log): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
     const problem =
-      thrown instanceof StepError ? new ProblemError(statuses[thrown.code] ?? 400, thrown.code, thrown.message, { cause: thrown }) : toProblemError(thrown);
-    const twenty = { statusCode: problem.status, error: STATUS_CODES[problem.status] ?? "Error", messages: [problem.message] };
+      thrown instanceof StepError
+        ? new ProblemError(statuses[thrown.code] ?? 400, thrown.code, thrown.message, { cause: thrown })
+        : toProblemError(thrown);
+    const twenty = {
+      statusCode: problem.status,
+      error: STATUS_CODES[problem.status] ?? "Error",
+      messages: [problem.message],
+    };
     const { instance } = sendProblem(response, problem, twenty);
-    if (problem.status === 500) log.error({ err: thrown, instance, method: request.method, path: request.path }, "A request failed");
+    if (problem.status === 500)
+      log.error({ err: thrown, instance, method: request.method, path: request.path }, "A request failed");
     request.resume();
   };
 }
