@@ -52,17 +52,19 @@ export async function insertWorkflow(
   await insertDraft(sql, workflowId, document);
 }
 
+/** The revision goes on from the version before: no two states of a workflow share one. */
 async function insertDraft(sql: Sql, workflowId: string, document: unknown): Promise<void> {
   await sql.query(
-    `insert into tandem.workflow_versions (id, workflow_id, number, status, definition)
-     select $1, $2, coalesce(max(number), 0) + 1, 'draft', $3 from tandem.workflow_versions where workflow_id = $2`,
+    `insert into tandem.workflow_versions (id, workflow_id, number, status, definition, revision)
+     select $1, $2, coalesce(max(number), 0) + 1, 'draft', $3, coalesce(max(revision), 0) + 1
+     from tandem.workflow_versions where workflow_id = $2`,
     [createId(), workflowId, JSON.stringify(document)],
   );
 }
 
 /**
- * Saves a draft, beside the active version if there is one. `revision` is the one that the caller last
- * saw (If-Match). Throws ProblemError: 404, 412 somebody else saved meanwhile, 422 what is wrong.
+ * Saves a draft, beside the active version if there is one. `revision` is that of the draft, or without
+ * one of the active version, as the caller last saw it (If-Match). Throws ProblemError: 404, 412 somebody else saved meanwhile, 422 what is wrong.
  */
 export async function saveDraft(
   pool: SqlPool,
@@ -77,31 +79,37 @@ export async function saveDraft(
     const message = `the key is "${workflow.key}" for life; make another workflow for "${definition.key}"`;
     throw invalid([{ path: "key", message }]);
   }
-  await inTransaction(pool, async (sql) => {
-    const { rowCount } = await sql.query(
-      "select 1 from tandem.workflows where id = $1 and workspace_id = $2 for update",
-      [workflowId, workspaceId],
-    );
-    if (rowCount === 0) throw workflowNotFound(workflowId);
-    const { rows } = await sql.query<{ id: string; revision: number }>(
-      "select id, revision from tandem.workflow_versions where workflow_id = $1 and status = 'draft'",
-      [workflowId],
-    );
-    const current = rows[0];
-    if (draft.revision !== undefined && draft.revision !== (current?.revision ?? 0)) throw stale();
-    if (current === undefined) await insertDraft(sql, workflowId, draft.document);
-    else {
-      await sql.query(
-        "update tandem.workflow_versions set definition = $2, revision = revision + 1, updated_at = now() where id = $1",
-        [current.id, JSON.stringify(draft.document)],
-      );
-    }
-    await sql.query("update tandem.workflows set name = $2, updated_at = now() where id = $1", [
-      workflowId,
-      definition.name,
-    ]);
-  });
+  await inTransaction(pool, (sql) => storeDraft(sql, { ...draft, workspaceId, name: definition.name }));
   return getWorkflow(pool, { workspaceId, workflowId });
+}
+
+async function storeDraft(
+  sql: Sql,
+  draft: {
+    workspaceId: string;
+    workflowId: string;
+    document: unknown;
+    name: string;
+    revision?: number | undefined;
+  },
+): Promise<void> {
+  const { workspaceId, workflowId, document, name, revision } = draft;
+  const { rowCount } = await sql.query(
+    "update tandem.workflows set name = $3, updated_at = now() where id = $1 and workspace_id = $2",
+    [workflowId, workspaceId, name],
+  );
+  if (rowCount === 0) throw workflowNotFound(workflowId);
+  const { rows } = await sql.query<{ id: string; status: string; revision: number }>(
+    "select id, status, revision from tandem.workflow_versions where workflow_id = $1 order by number desc limit 1",
+    [workflowId],
+  );
+  const latest = rows[0];
+  if (revision !== undefined && revision !== latest?.revision) throw stale();
+  if (latest?.status !== "draft") return insertDraft(sql, workflowId, document);
+  await sql.query(
+    "update tandem.workflow_versions set definition = $2, revision = revision + 1, updated_at = now() where id = $1",
+    [latest.id, JSON.stringify(document)],
+  );
 }
 
 /** Sets values of settings; those not named stay. Null takes a value back. Throws ProblemError 404, 422. */
@@ -112,7 +120,7 @@ export async function setSettings(
 ): Promise<Workflow> {
   const { workspaceId } = catalog;
   const workflow = await getWorkflow(pool, { workspaceId, workflowId });
-  const declared = (workflow.draft ?? workflow.active)?.definition.settings ?? {};
+  const declared = { ...workflow.active?.definition.settings, ...workflow.draft?.definition.settings };
   const issues = Object.entries(values).flatMap(([id, value]) => {
     const setting = Object.hasOwn(declared, id) ? declared[id] : undefined;
     if (setting === undefined) return [{ path: id, message: `the workflow declares no setting "${id}"` }];

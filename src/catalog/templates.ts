@@ -65,13 +65,15 @@ async function installTemplate(pool: SqlPool, catalog: Catalog, template: Templa
   const workflowId = await inTransaction(pool, async (sql) => {
     // One installer at a time: a workflow that is there, active or not, is the workspace's own affair.
     await sql.query("select 1 from tandem.workspaces where id = $1 for update", [catalog.workspaceId]);
-    const { rows } = await sql.query<{ id: string; status: string; activated: boolean }>(
-      `select f.id, f.status, exists (select 1 from tandem.workflow_versions v where v.workflow_id = f.id and v.activated_at is not null) as activated
-       from tandem.workflows f where f.workspace_id = $1 and f.key = $2`,
+    const { rows } = await sql.query<{ id: string; status: string; template: string | null }>(
+      "select id, status, template from tandem.workflows where workspace_id = $1 and key = $2",
       [catalog.workspaceId, definition.key],
     );
-    // Installed, and not yet activated: a start that was killed between the two.
-    if (rows[0] !== undefined) return rows[0].activated || rows[0].status !== "draft" ? undefined : rows[0].id;
+    const present = rows[0];
+    if (present !== undefined) {
+      // Installed, and not yet activated: a start that was killed between the two.
+      return present.template === template.id && present.status === "draft" ? present.id : undefined;
+    }
     const id = createId();
     await insertWorkflow(sql, {
       workflowId: id,
