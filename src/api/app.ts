@@ -24,8 +24,6 @@ export interface AppParts {
   /** Of which versions are compiled. */
   readonly kinds: StepKinds;
   readonly endpoints: readonly Endpoint[];
-  /** `/api/mailbox` and what lies under it, behind a key. */
-  readonly mailbox: Router;
   /** The page `/mailbox`, which opens without a key and asks for it. */
   readonly mailboxPage: Router;
   /** `/rest/{plural}`, behind a key. */
@@ -49,7 +47,6 @@ export function createApp(parts: AppParts): Express {
   app.use("/mailbox", parts.mailboxPage);
   app.use(["/api", "/rest"], authenticate(pool));
   app.use(mountEndpoints(parts.endpoints));
-  app.use("/api/mailbox", parts.mailbox);
   app.use("/rest", parts.rest);
   app.use((request) => {
     throw new ProblemError(404, "not-found", `There is nothing at ${request.path}. The API is described at /docs.`);

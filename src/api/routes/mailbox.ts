@@ -29,7 +29,10 @@ export function mailboxEndpoints(pool: SqlPool): Endpoint[] {
       path: "/api/mailbox",
       tag: "Mailbox",
       summary: "List the mails that were received, newest first",
-      query: z.object({ limit: z.coerce.number().int().min(1).max(mostMessages).default(60), cursor: z.string().optional() }),
+      query: z.object({
+        limit: z.coerce.number().int().min(1).max(mostMessages).default(60),
+        cursor: z.string().optional(),
+      }),
       answers: { 200: pageOf(message) },
       async handle({ query }) {
         const before = query.cursor === undefined ? undefined : decodeCursor(query.cursor);

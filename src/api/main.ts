@@ -1,0 +1,65 @@
+import { createStepKinds } from "../activities/registry.ts";
+import { getDatabaseUrl, publicUrl, readConfig } from "../config.ts";
+import { createLog } from "../log.ts";
+import { createMailbox } from "../mailbox/mailbox.ts";
+import { createMailTransport } from "../mailbox/transport.ts";
+import { createShutdown, exitWithParent, reportReady } from "../process.ts";
+import { createPool } from "../sql.ts";
+import { triggerKinds } from "../triggers/registry.ts";
+import { createApp } from "./app.ts";
+import { listen } from "./listen.ts";
+import { mailboxPage } from "./mailbox/page.ts";
+import { createRestRouter } from "./rest/router.ts";
+import { deliveryEndpoints } from "./routes/deliveries.ts";
+import { mailboxEndpoints } from "./routes/mailbox.ts";
+import { registryEndpoints } from "./routes/registries.ts";
+import { runEndpoints } from "./routes/runs.ts";
+import { workflowEndpoints } from "./routes/workflows.ts";
+import { settingsEndpoints } from "./routes/workspace.ts";
+
+const config = readConfig();
+const log = createLog("gateway", config.LOG_LEVEL);
+const shutdown = createShutdown(log);
+exitWithParent();
+
+const pool = createPool({ url: getDatabaseUrl(config), max: 16, name: "tandem-gateway" });
+shutdown.defer("the database pool", () => pool.end());
+
+const mail = createMailTransport(config);
+shutdown.defer("the mail transport", () => mail.close());
+const kinds = createStepKinds({ mail });
+
+if (config.MAILBOX_SMTP_PORT !== undefined) {
+  const mailbox = createMailbox({ pool, port: config.MAILBOX_SMTP_PORT, log });
+  await mailbox.start();
+  shutdown.defer("the mailbox", () => mailbox.stop());
+}
+
+const app = createApp({
+  pool,
+  log,
+  kinds,
+  publicUrl: publicUrl(config),
+  trustProxy: config.TRUST_PROXY,
+  mailboxPage: mailboxPage(),
+  rest: createRestRouter({ pool, log }),
+  endpoints: [
+    ...workflowEndpoints({
+      pool,
+      publicUrl: publicUrl(config),
+      catalog: { kinds, triggerKinds, quickLane: config.QUICK_LANE },
+    }),
+    ...runEndpoints(pool),
+    ...deliveryEndpoints(pool),
+    ...registryEndpoints({ pool, kinds, triggerKinds }),
+    ...settingsEndpoints(pool),
+    ...mailboxEndpoints(pool),
+  ],
+});
+const listening = await listen(app, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+  log.fatal(error instanceof Error ? error.message : String(error));
+  return shutdown.end(1);
+});
+shutdown.defer("the listener", () => listening.close());
+log.info({ port: listening.port }, "the gateway is up");
+reportReady();
