@@ -63,8 +63,8 @@ async function insertDraft(sql: Sql, workflowId: string, document: unknown): Pro
 }
 
 /**
- * Saves a draft, beside the active version if there is one. `revision` is that of the draft, or without
- * one of the active version, as the caller last saw it (If-Match). Throws ProblemError: 404, 412 somebody else saved meanwhile, 422 what is wrong.
+ * Saves a draft, beside the active version if there is one. `revision` is what the caller last saw
+ * (If-Match): that of the draft; without one 0, or that of the active version. Throws ProblemError: 404, 412 somebody else saved meanwhile, 422 what is wrong.
  */
 export async function saveDraft(
   pool: SqlPool,
@@ -104,11 +104,13 @@ async function storeDraft(
     [workflowId],
   );
   const latest = rows[0];
-  if (revision !== undefined && revision !== latest?.revision) throw stale();
-  if (latest?.status !== "draft") return insertDraft(sql, workflowId, document);
+  const current = latest?.status === "draft" ? latest : undefined;
+  const seen = revision === undefined || revision === latest?.revision || (revision === 0 && current === undefined);
+  if (!seen) throw stale();
+  if (current === undefined) return insertDraft(sql, workflowId, document);
   await sql.query(
     "update tandem.workflow_versions set definition = $2, revision = revision + 1, updated_at = now() where id = $1",
-    [latest.id, JSON.stringify(document)],
+    [current.id, JSON.stringify(document)],
   );
 }
 

@@ -22,13 +22,18 @@ export interface Sent {
   readonly refused: ReadonlyArray<{ readonly address: string; readonly reason: string; readonly permanent: boolean }>;
 }
 
+export interface MailState {
+  readonly up: boolean;
+  readonly via: "smtp" | "mailbox" | "none";
+}
+
 export interface MailTransport {
   /** The sender of every mail. */
   readonly from: Address;
   /** Throws StepError: `mail-refused` for good, `mail-unavailable` to be tried again. */
   send(mail: Mail): Promise<Sent>;
-  /** Where mail goes, for /ready. */
-  describe(): { via: "smtp" | "mailbox" | "none" };
+  /** Where mail goes, and whether the server answered when it was last asked: at most every 15 s. */
+  describe(): Promise<MailState>;
   close(): void;
 }
 
@@ -75,7 +80,7 @@ export function createMailTransport(config: Config): MailTransport {
         throw failureOf(error);
       }
     },
-    describe: () => ({ via: isOurs ? "mailbox" : "smtp" }),
+    describe: createState(isOurs ? "mailbox" : "smtp", () => transport.verify()),
     close: () => transport.close(),
   };
 }
@@ -85,8 +90,25 @@ function withoutServer(from: Address): MailTransport {
     from,
     send: () =>
       Promise.reject(new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL.", { retryable: true })),
-    describe: () => ({ via: "none" }),
+    describe: () => Promise.resolve({ up: false, via: "none" }),
     close() {},
+  };
+}
+
+const askAgainMs = 15_000;
+
+function createState(via: MailState["via"], ask: () => Promise<unknown>): () => Promise<MailState> {
+  let up = false;
+  let askedAt = 0;
+  return async () => {
+    if (Date.now() - askedAt >= (up ? askAgainMs : 2_000)) {
+      askedAt = Date.now();
+      up = await ask().then(
+        () => true,
+        () => false,
+      );
+    }
+    return { up, via };
   };
 }
 

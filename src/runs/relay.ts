@@ -4,12 +4,6 @@ import { inTransaction, isUnavailable, type Sql, type SqlPool } from "../sql.ts"
 const batch = 500;
 const pollMs = 400;
 
-/** What waits in the outbox. */
-export interface Backlog {
-  readonly events: number;
-  readonly oldestSeconds: number;
-}
-
 /**
  * Moves record events from the outbox to their history, for ever: the outbox is a queue without a
  * cursor, so no order of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
@@ -116,13 +110,4 @@ async function moveEvents(sql: Sql, shard: number): Promise<number> {
     values: [shard],
   });
   return rowCount ?? 0;
-}
-
-/** How much waits in the outbox, for metrics. */
-export async function readBacklog(sql: Sql): Promise<Backlog> {
-  const { rows } = await sql.query<Backlog>({
-    name: "outbox_backlog",
-    text: `select count(*)::integer as events, coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldestSeconds" from tandem.outbox`,
-  });
-  return rows[0] ?? { events: 0, oldestSeconds: 0 };
 }

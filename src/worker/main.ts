@@ -40,7 +40,7 @@ shutdown.defer("the relay", () => relay.stop());
 const presence = createPresence({
   pool,
   log,
-  state: async () => ({ temporal: await temporalState(), mail: mail.describe() }),
+  state: async () => ({ temporal: await temporalState(), mail: { ...(await mail.describe()) } }),
 });
 presence.start();
 shutdown.defer("the presence", () => presence.stop());
