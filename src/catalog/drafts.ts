@@ -64,7 +64,8 @@ async function insertDraft(sql: Sql, workflowId: string, document: unknown): Pro
 
 /**
  * Saves a draft, beside the active version if there is one. `revision` is what the caller last saw
- * (If-Match): that of the draft; without one 0, or that of the active version. Throws ProblemError: 404, 412 somebody else saved meanwhile, 422 what is wrong.
+ * (If-Match): that of the draft; without one 0, or that of the active version. Throws ProblemError: 404,
+ * 412 somebody else saved meanwhile, 422 what is wrong.
  */
 export async function saveDraft(
   pool: SqlPool,

@@ -1,7 +1,10 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formatsPlugin from "ajv-formats";
 import { describe, expect, test } from "vitest";
 import { createWorkflow } from "../../src/catalog/drafts.ts";
 import { installTemplates, listTemplates } from "../../src/catalog/templates.ts";
 import { listWorkflows } from "../../src/catalog/workflows.ts";
+import { createDefinitionJsonSchema } from "../../src/definition/json-schema.ts";
 import { validateDefinition } from "../../src/definition/validate.ts";
 import type { Json } from "../../src/json.ts";
 import { compileWebhook, webhookSettings } from "../../src/triggers/webhook.ts";
@@ -24,6 +27,13 @@ describe.each(templates.map((template) => ({ ...template, title: template.id }))
     test("can be activated as it is, under its folder's name", () => {
       expect(issues).toEqual([]);
       expect(definition?.key).toBe(id);
+    });
+
+    test("fits the JSON Schema of definitions", () => {
+      const ajv = new Ajv2020({ strict: false });
+      formatsPlugin.default(ajv);
+      const fits = ajv.compile(createDefinitionJsonSchema(catalog));
+      expect(fits(document) ? [] : fits.errors).toEqual([]);
     });
 
     test("names every setting in its README", () => {

@@ -101,6 +101,14 @@ describe("a draft", () => {
     expect(draft).toMatchObject({ number: 2, definition: { name: "Next" } });
   });
 
+  test("is refused under 0, which says that there was none, where there is one", async () => {
+    const { id } = await create("none-seen");
+    expect(await refusal(save(id, definitionWith("none-seen"), 0))).toBe("412 draft-changed");
+    await activate(id);
+    await save(id, definitionWith("none-seen"), 0);
+    expect(await refusal(save(id, definitionWith("none-seen"), 0))).toBe("412 draft-changed");
+  });
+
   test("keeps its key for life", async () => {
     const { id } = await create("for-life");
     const { issues } = await refused(save(id, definitionWith("another")));
