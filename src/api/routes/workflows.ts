@@ -218,9 +218,9 @@ function describe(workflow: Workflow, publicUrl: string) {
   };
 }
 
-/** Of the draft: 0 stands for "there is none". */
-function etagOf({ draft }: Workflow): string {
-  return `"${draft?.revision ?? 0}"`;
+/** Of the draft, else of the active version, whose definition a new draft would be made from. */
+function etagOf({ draft, active }: Workflow): string {
+  return `"${(draft ?? active)?.revision ?? 0}"`;
 }
 
 function revisionOf(ifMatch: string | undefined): number | undefined {

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { Product } from "./product.ts";
+
+const created = z.object({ id: z.string() });
+const activated = z.object({ triggers: z.array(z.object({ kind: z.string(), url: z.string().optional() })) });
+const accepted = z.object({ runId: z.string() });
+const run = z.object({
+  status: z.string(),
+  createdAt: z.string(),
+  endedAt: z.string().nullable(),
+  steps: z.array(z.object({ status: z.string() })),
+});
+const counted = z.object({ totalCount: z.number() });
+const page = z.object({ data: z.array(z.object({ id: z.string() })) });
+
+/** A workflow that is active, and the path that starts it. */
+export interface Active {
+  readonly id: string;
+  readonly path: string;
+}
+
+export async function activate(product: Product, definition: object): Promise<Active> {
+  const made = await product.call("POST", "/api/workflows", definition);
+  if (made.status !== 201) throw new Error(`The workflow was refused: ${JSON.stringify(made.body)}`);
+  const { id } = created.parse(made.body);
+  const { triggers } = activated.parse((await product.call("POST", `/api/workflows/${id}/activate`)).body);
+  const url = triggers.find((trigger) => trigger.kind === "webhook")?.url ?? "";
+  return { id, path: new URL(url).pathname };
+}
+
+/** Sets how many runs may go at once; 0 holds admission. */
+export async function setRunLimit(product: Product, runLimit: number): Promise<void> {
+  const { status } = await product.call("PUT", "/api/settings", { runLimit });
+  if (status !== 200) throw new Error(`The run limit was refused with ${status}.`);
+}
+
+export function runIdOf(body: unknown): string {
+  return accepted.parse(body).runId;
+}
+
+export async function readRun(product: Product, id: string): Promise<z.output<typeof run>> {
+  return run.parse((await product.call("GET", `/api/runs/${id}`)).body);
+}
+
+/** How many records there are, from `/rest`. */
+export async function countRecords(product: Product, plural: string): Promise<number> {
+  return counted.parse((await product.call("GET", `/rest/${plural}?limit=1`)).body).totalCount;
+}
+
+/** Whether a workflow has runs in one of these states. */
+export async function hasRuns(product: Product, workflowId: string, statuses: readonly string[]): Promise<boolean> {
+  for (const status of statuses) {
+    const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=1`);
+    if (page.parse(body).data.length > 0) return true;
+  }
+  return false;
+}

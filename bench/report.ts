@@ -1,0 +1,82 @@
+import type { Cpu } from "./cpu.ts";
+
+/** Everything one run of the bench measured. */
+export interface Figures {
+  readonly acceptPerSecond: number;
+  readonly acceptP50Ms: number;
+  readonly acceptP99Ms: number;
+  readonly acceptWithoutTemporalPerSecond: number;
+  readonly acceptWhileDrainingPerSecond: number;
+  readonly acceptWhileDrainingP99Ms: number;
+  readonly floorRunsPerSecond: number;
+  readonly quickRunsPerSecond: number;
+  readonly ordinaryRunsPerSecond: number;
+  readonly withEmailRunsPerSecond: number;
+  readonly singleRunP50Ms: number;
+  readonly singleRunP95Ms: number;
+  readonly cpuMsPerRun: NonNullable<Cpu> | null;
+}
+
+export interface Judgement {
+  readonly what: string;
+  readonly ratio: number;
+  readonly atLeast: number;
+  readonly holds: boolean;
+}
+
+/** What is expected, as ratios within one run: machines differ, ratios less. */
+export function judge(figures: Figures): Judgement[] {
+  const {
+    quickRunsPerSecond: quick,
+    floorRunsPerSecond: floor,
+    ordinaryRunsPerSecond: ordinary,
+    acceptPerSecond: accept,
+  } = figures;
+  return [
+    { what: "quick lane / floor", ratio: quick / floor, atLeast: 0.55 },
+    { what: "ordinary lane / floor", ratio: ordinary / floor, atLeast: 0.15 },
+    { what: "accept / quick lane", ratio: accept / quick, atLeast: 8 },
+  ].map((judgement) => ({ ...judgement, holds: judgement.ratio >= judgement.atLeast }));
+}
+
+export function printReport(figures: Figures, { json }: { json: boolean }): void {
+  const lines = [
+    [
+      "accepted webhooks, admission held",
+      `${whole(figures.acceptPerSecond)}/s`,
+      `p50 ${whole(figures.acceptP50Ms)} ms, p99 ${whole(figures.acceptP99Ms)} ms`,
+    ],
+    ["  with Temporal standing still", `${whole(figures.acceptWithoutTemporalPerSecond)}/s`, ""],
+    [
+      "  while runs drain",
+      `${whole(figures.acceptWhileDrainingPerSecond)}/s`,
+      `p99 ${whole(figures.acceptWhileDrainingP99Ms)} ms`,
+    ],
+    ["runs without steps (the floor)", `${whole(figures.floorRunsPerSecond)}/s`, ""],
+    ["five steps, quick lane", `${whole(figures.quickRunsPerSecond)}/s`, ""],
+    ["five steps, ordinary lane", `${whole(figures.ordinaryRunsPerSecond)}/s`, ""],
+    ["five steps and an e-mail", `${whole(figures.withEmailRunsPerSecond)}/s`, ""],
+    ["one run, start to end", `${whole(figures.singleRunP50Ms)} ms`, `p95 ${whole(figures.singleRunP95Ms)} ms`],
+    ["processor time a quick run", figures.cpuMsPerRun === null ? "not known here" : cpuText(figures.cpuMsPerRun), ""],
+  ];
+  for (const [what = "", value = "", rest = ""] of lines) print(`${what.padEnd(36)} ${value.padStart(10)}  ${rest}`);
+  print("");
+  for (const { what, ratio, atLeast, holds } of judge(figures)) {
+    print(`${holds ? "holds " : "MISSED"} ${what.padEnd(22)} ${ratio.toFixed(2)} (at least ${atLeast})`);
+  }
+  if (json) print(JSON.stringify({ ...figures, judgements: judge(figures) }));
+}
+
+function cpuText(cpu: NonNullable<Cpu>): string {
+  const parts = Object.entries(cpu).map(([part, ms]) => `${part} ${ms.toFixed(1)}`);
+  const total = Object.values(cpu).reduce((sum, ms) => sum + ms, 0);
+  return `${total.toFixed(1)} ms (${parts.join(", ")})`;
+}
+
+function whole(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
