@@ -1,48 +1,62 @@
 import type { Log } from "../log.ts";
 import { inTransaction, isUnavailable, type Sql, type SqlPool } from "../sql.ts";
 
+/** Most events that one transaction moves. */
 const batch = 500;
-const pollMs = 400;
+const defaultPollMs = 400;
+const longestBackoffMs = 5_000;
+
+/** What moves record events from the outbox to their history. */
+export interface Relay {
+  start(): void;
+  /** Says that events may be waiting; without it they are found by polling. */
+  ring(): void;
+  /** Resolves when the round it is in has ended. */
+  stop(): Promise<void>;
+}
 
 /**
- * Moves record events from the outbox to their history, for ever: the outbox is a queue without a
- * cursor, so no order of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
+ * Moves record events to their history, for ever: the outbox is a queue without a cursor, so no order
+ * of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
  */
-export function createRelay({ pool, log }: { pool: SqlPool; log: Log }): {
-  start(): void;
-  ring(): void;
-  stop(): Promise<void>;
-} {
+export function createRelay({
+  pool,
+  log,
+  pollMs = defaultPollMs,
+}: {
+  pool: SqlPool;
+  log: Log;
+  pollMs?: number;
+}): Relay {
   let stopping = false;
   let rung = false;
   let wake: (() => void) | undefined;
   let loop: Promise<void> = Promise.resolve();
 
   async function run(): Promise<void> {
-    let failing = false;
+    let failures = 0;
     while (!stopping) {
       rung = false;
       let moved = 0;
       try {
         moved = await relayAll(pool);
-        failing = false;
+        if (failures > 0) log.info("record events are relayed again");
+        failures = 0;
       } catch (error) {
-        if (!failing)
-          log.warn(
-            { err: error },
-            isUnavailable(error)
-              ? "Postgres is away: record events wait in the outbox"
-              : "the relay could not finish a round",
-          );
-        failing = true;
+        if (failures === 0) log.warn({ err: error }, describeFailure(error));
+        failures += 1;
       }
-      if (moved === 0 && !rung) await pause();
+      if (failures > 0) await pause(Math.min(pollMs * 2 ** (failures - 1), longestBackoffMs));
+      // A trickle of events is moved by the batch, not one by one: it is the backlog that hurries.
+      else if (moved < batch && !rung) await pause(pollMs);
     }
   }
 
-  function pause(): Promise<void> {
+  /** Waits, but no longer than until the bell rings. */
+  function pause(ms: number): Promise<void> {
+    if (stopping) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = setTimeout(finish, pollMs);
+      const timer = setTimeout(finish, ms);
       function finish(): void {
         clearTimeout(timer);
         resolve();
@@ -67,14 +81,32 @@ export function createRelay({ pool, log }: { pool: SqlPool; log: Log }): {
   };
 }
 
-/** One round over every shard that has events; gives how many were moved. */
+function describeFailure(error: unknown): string {
+  return isUnavailable(error)
+    ? "Postgres is away: record events wait in the outbox"
+    : "the relay could not finish a round: record events wait in the outbox and are tried again";
+}
+
+/**
+ * One round: a transaction for every shard that has events. Gives how many were moved. A shard that
+ * fails does not keep the others; its error is thrown after them.
+ */
 export async function relayAll(pool: SqlPool): Promise<number> {
   const { rows } = await pool.query<{ shard: number }>({
     name: "shards_with_events",
     text: "select s.shard from tandem.outbox_shards s where exists (select 1 from tandem.outbox o where o.shard = s.shard)",
   });
   let moved = 0;
-  for (const { shard } of rows) moved += await relayShard(pool, shard);
+  const failures: unknown[] = [];
+  for (const { shard } of rows) {
+    try {
+      moved += await relayShard(pool, shard);
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
   return moved;
 }
 
