@@ -1,10 +1,11 @@
 import { filterSql, findTarget, type Target } from "../../crm/filter.ts";
+import { subFieldText } from "../../crm/normalize.ts";
 import type { CrmObject, Objects } from "../../crm/objects.ts";
 import type { Operator } from "../../definition/conditions.ts";
 import { ProblemError, StepError } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import type { Statement } from "../../sql.ts";
-import type { Comparator, FilterNode } from "./filter-syntax.ts";
+import type { FilterLeaf, FilterNode } from "./filter-syntax.ts";
 
 interface Context {
   readonly statement: Statement;
@@ -13,8 +14,8 @@ interface Context {
   readonly alias: string;
 }
 
-/** Comparators that mean what an operator of ours means. */
-const operators: Partial<Record<Comparator, Operator>> = {
+/** Comparators that mean what an operator of conditions means. */
+const operators = {
   eq: "equals",
   neq: "notEquals",
   in: "in",
@@ -24,72 +25,76 @@ const operators: Partial<Record<Comparator, Operator>> = {
   lte: "lessThanOrEqual",
   startsWith: "startsWith",
   endsWith: "endsWith",
-};
+} as const satisfies Partial<Record<FilterLeaf["comparator"], Operator>>;
 
 /** SQL for Twenty's filter over the alias. Throws a 400 for unknown fields and values that do not fit. */
 export function restFilterSql(node: FilterNode, context: Context): string {
-  switch (node.kind) {
-    case "and":
-      return `(${node.items.map((item) => restFilterSql(item, context)).join(" and ")})`;
-    case "or":
-      return `(${node.items.map((item) => restFilterSql(item, context)).join(" or ")})`;
-    case "not":
-      return `not coalesce((${node.items.map((item) => restFilterSql(item, context)).join(" and ")}), false)`;
-    case "leaf":
-      return leafSql(node, context);
-  }
+  if (node.kind === "leaf") return leafSql(node, context);
+  const items = node.items.map((item) => restFilterSql(item, context));
+  if (node.kind === "or") return `(${items.join(" or ")})`;
+  const all = `(${items.join(" and ")})`;
+  return node.kind === "and" ? all : `(not coalesce(${all}, false))`;
 }
 
-function leafSql(leaf: Extract<FilterNode, { kind: "leaf" }>, context: Context): string {
-  const { comparator, path } = leaf;
+/** Whether the filter asks for a field anywhere. */
+export function namesField(node: FilterNode, name: string): boolean {
+  return node.kind === "leaf" ? node.path[0] === name : node.items.some((item) => namesField(item, name));
+}
+
+function leafSql(leaf: FilterLeaf, context: Context): string {
   try {
-    const target = findTarget(context.object, path, context.alias, "filter");
-    if (comparator === "is") return nullSql(leaf.value, target);
-    if (comparator === "containsAny") return containsAnySql(leaf.value, target, context);
-    if (comparator === "like" || comparator === "ilike") return likeSql(comparator, leaf.value, { target, context });
-    const value = Array.isArray(leaf.value)
-      ? leaf.value.map((item) => valueOf(item, target))
-      : valueOf(String(leaf.value), target);
-    const operator = operators[comparator] ?? "equals";
-    return filterSql({ field: path.join("."), operator, value }, { ...context, at: "filter" });
+    const target = findTarget(context.object, leaf.path, context.alias, "filter");
+    const { comparator } = leaf;
+    if (comparator === "is") return nullSql(leaf, context);
+    if (comparator === "containsAny") return containsAnySql(leaf, target, context);
+    if (comparator === "like" || comparator === "ilike") return likeSql(leaf, target, context);
+    return conditionSql(leaf, { operator: operators[comparator], value: valueOf(leaf.value, target) }, context);
   } catch (error) {
-    if (error instanceof StepError) throw new ProblemError(400, "invalid-filter", error.message, { cause: error });
+    if (error instanceof StepError) throw new ProblemError(400, error.code, error.message, { cause: error });
     throw error;
   }
 }
 
+function conditionSql(leaf: FilterLeaf, right: { operator: Operator; value?: Json }, context: Context): string {
+  return filterSql({ field: leaf.path.join("."), ...right }, { ...context, at: "filter" });
+}
+
 /** The text of the parameter as the type it is compared as. */
-function valueOf(text: string, { comparesAs }: Target): Json {
-  if (comparesAs === "number" && /^-?\d+(\.\d+)?$/.test(text))
-    return Number.isSafeInteger(Number(text)) || text.includes(".") ? Number(text) : text;
-  if (comparesAs === "boolean" && /^(true|false)$/i.test(text)) return text.toLowerCase() === "true";
-  return text;
+function valueOf(value: FilterLeaf["value"], target: Target): Json {
+  if (typeof value !== "string") return value.map((item) => valueOf(item, target));
+  if (target.comparesAs === "boolean" && /^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
+  // Whole numbers past 2^53 stay text, and so exact.
+  const number = Number(value);
+  const isExact = /^-?\d+(\.\d+)?$/.test(value) && (Number.isSafeInteger(number) || value.includes("."));
+  return target.comparesAs === "number" && isExact ? number : value;
 }
 
-function nullSql(value: string | readonly string[], { sql }: Target): string {
-  const word = String(value).toUpperCase();
-  if (word !== "NULL" && word !== "NOT_NULL")
-    throw new ProblemError(400, "invalid-filter", `filter: "is" takes NULL or NOT_NULL, but got "${String(value)}".`);
-  return `(${sql} is ${word === "NULL" ? "" : "not "}null)`;
+/** NULL is what has no value: empty text too, since a composite's unset sub-field is empty text. */
+function nullSql(leaf: FilterLeaf, context: Context): string {
+  const word = String(leaf.value).toUpperCase();
+  if (word === "NULL") return conditionSql(leaf, { operator: "isEmpty" }, context);
+  if (word === "NOT_NULL") return conditionSql(leaf, { operator: "isNotEmpty" }, context);
+  throw refused(`"is" takes NULL or NOT_NULL, but got "${String(leaf.value)}"`);
 }
 
-function containsAnySql(
-  value: string | readonly string[],
-  { sql, comparesAs }: Target,
-  { statement }: Context,
-): string {
-  if (comparesAs !== "list") throw new ProblemError(400, "invalid-filter", `filter: "containsAny" looks into lists.`);
-  const items = Array.isArray(value) ? value : [value];
-  return `exists (select 1 from jsonb_array_elements(${sql}) i where i in (select jsonb_array_elements(${statement.param(items, "jsonb")})))`;
+function containsAnySql(leaf: FilterLeaf, target: Target, { statement }: Context): string {
+  if (target.comparesAs !== "list") throw refused(`"containsAny" looks into lists, and ${leaf.path.join(".")} is none`);
+  return `(${target.sql} ?| ${statement.param(leaf.value, "text[]")})`;
 }
 
-/** `%` and `_` are the caller's wildcards here, as in Twenty. */
-function likeSql(
-  comparator: "like" | "ilike",
-  value: string | readonly string[],
-  { target, context }: { target: Target; context: Context },
-): string {
-  if (target.comparesAs !== "text")
-    throw new ProblemError(400, "invalid-filter", `filter: "${comparator}" looks at text.`);
-  return `${target.sql} ${comparator} ${context.statement.param(String(value), "text")}`;
+/** Looks at text as it was written. `%` and `_` are wildcards, `\` makes them plain. */
+function likeSql(leaf: FilterLeaf, { field, comparesAs }: Target, { statement, alias }: Context): string {
+  const { comparator, path } = leaf;
+  const pattern = String(leaf.value);
+  if (comparesAs !== "text" || field === undefined)
+    throw refused(`"${comparator}" looks at text, and ${path.join(".")} is none`);
+  if (/(^|[^\\])(\\\\)*\\$/.test(pattern)) throw refused(`the pattern of "${comparator}" ends with a single \\`);
+  const column = `${alias}.${field.column}`;
+  const sub = path[1] ?? field.info.main;
+  const text = sub === undefined ? column : subFieldText(column, sub);
+  return `(${text} ${comparator} ${statement.param(pattern, "text")})`;
+}
+
+function refused(message: string): ProblemError {
+  return new ProblemError(400, "invalid-filter", `filter: ${message}.`);
 }

@@ -1,3 +1,4 @@
+import { didYouMean } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 
 /** Twenty's comparators (`field[eq]:value`). */
@@ -18,14 +19,17 @@ export const comparators = [
 ] as const;
 export type Comparator = (typeof comparators)[number];
 
-export type FilterNode =
-  | { readonly kind: "and" | "or" | "not"; readonly items: readonly FilterNode[] }
-  | {
-      readonly kind: "leaf";
-      readonly path: readonly string[];
-      readonly comparator: Comparator;
-      readonly value: string | readonly string[];
-    };
+/** One comparison: `emails.primaryEmail[eq]:"x"`. */
+export interface FilterLeaf {
+  readonly kind: "leaf";
+  readonly path: readonly string[];
+  readonly comparator: Comparator;
+  /** A list for `in` and `containsAny`, and for no other. */
+  readonly value: string | readonly string[];
+}
+
+/** A filter as it was written. `not` holds where its items, taken together, do not. */
+export type FilterNode = { readonly kind: "and" | "or" | "not"; readonly items: readonly FilterNode[] } | FilterLeaf;
 
 const maxDepth = 16;
 const maxLength = 20_000;
@@ -38,7 +42,8 @@ export function parseFilter(source: string): FilterNode {
   if (source.length > maxLength) throw fault(source, 0, `the filter is longer than ${maxLength} characters`);
   const reader = createReader(source);
   const items = readItems(reader, 0);
-  if (!reader.atEnd()) throw reader.fault(`"${reader.peek()}" is not expected here`);
+  if (!reader.atEnd())
+    throw reader.fault(`${reader.next()} is not expected here; put a value that holds , ( or ) in quotes`);
   return items.length === 1 && items[0] !== undefined ? items[0] : { kind: "and", items };
 }
 
@@ -50,9 +55,8 @@ function readItems(reader: Reader, depth: number): FilterNode[] {
 }
 
 function readItem(reader: Reader, depth: number): FilterNode {
-  reader.skipSpace();
   for (const kind of ["and", "or", "not"] as const) {
-    if (!reader.takeWord(`${kind}(`)) continue;
+    if (!reader.take(`${kind}(`)) continue;
     const items = readItems(reader, depth + 1);
     if (!reader.take(")")) throw reader.fault(`the ")" of ${kind}(…) is missing`);
     return { kind, items };
@@ -60,82 +64,88 @@ function readItem(reader: Reader, depth: number): FilterNode {
   return readLeaf(reader);
 }
 
-function readLeaf(reader: Reader): FilterNode {
-  const name = reader.match(/[A-Za-z][\w.]*/y);
+function readLeaf(reader: Reader): FilterLeaf {
+  const name = reader.match(/[A-Za-z]\w*(?:\.\w+)*/y);
   if (name === undefined) throw reader.fault("a field's name is expected, as in name[eq]:value");
   if (!reader.take("["))
     throw reader.fault(`a comparator in brackets is expected after "${name}", as in ${name}[eq]:value`);
-  const word = reader.match(/\w+/y) ?? "";
-  const comparator = comparators.find((known) => known === word);
-  if (comparator === undefined) throw reader.fault(`unknown comparator "${word}"; there are ${comparators.join(", ")}`);
-  if (!reader.take("]") || !reader.take(":")) throw reader.fault(`"]:" is expected after "${word}"`);
-  const isList = reader.take("[");
-  const value = isList ? readList(reader) : readValue(reader, /[^,()]*/y);
-  if (isList !== (comparator === "in" || comparator === "containsAny")) {
-    throw reader.fault(
-      isList
-        ? `"${comparator}" takes one value, not a list`
-        : `"${comparator}" takes a list, as in ${name}[${comparator}]:["a","b"]`,
-    );
-  }
+  const comparator = readComparator(reader);
+  if (!reader.take("]:")) throw reader.fault(`"]:" is expected after "${comparator}"`);
+  const takesList = comparator === "in" || comparator === "containsAny";
+  const isList = reader.take("[", { ahead: true });
+  if (isList && !takesList) throw reader.fault(`"${comparator}" takes one value, not a list`);
+  if (!isList && takesList) throw reader.fault(`"${comparator}" takes a list, as in ${name}[${comparator}]:["a","b"]`);
+  const value = isList ? readList(reader) : readValue(reader, /[^,()]+/y);
   return { kind: "leaf", path: name.split("."), comparator, value };
 }
 
+function readComparator(reader: Reader): Comparator {
+  const place = reader.place();
+  const word = reader.match(/\w+/y) ?? "";
+  const comparator = comparators.find((known) => known === word);
+  if (comparator !== undefined) return comparator;
+  throw reader.fault(
+    `unknown comparator "${word}"${didYouMean(word, comparators) || `; there are ${comparators.join(", ")}`}`,
+    place,
+  );
+}
+
 function readList(reader: Reader): string[] {
+  reader.take("[");
   const items: string[] = [];
-  reader.skipSpace();
   if (reader.take("]")) return items;
-  do items.push(readValue(reader, /[^,\]]*/y));
+  do items.push(readValue(reader, /[^,\]]+/y));
   while (reader.take(","));
   if (!reader.take("]")) throw reader.fault(`the "]" of the list is missing`);
   return items;
 }
 
-/** A quoted value, with \" and \\ for themselves, or plain text up to what ends it. */
+/** A quoted value, in which \ stands before a quote or itself, or plain text up to what ends it. */
 function readValue(reader: Reader, plain: RegExp): string {
-  reader.skipSpace();
-  const quoted = reader.match(/"((?:[^"\\]|\\.)*)"/y);
-  if (quoted !== undefined) {
-    reader.skipSpace();
-    return quoted.slice(1, -1).replace(/\\(.)/g, "$1");
-  }
-  if (reader.peek() === '"') throw reader.fault("the closing quote is missing");
-  return (reader.match(plain) ?? "").trim();
+  const quoted = reader.match(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/sy);
+  if (quoted !== undefined) return quoted.slice(1, -1).replace(/\\(.)/gs, "$1");
+  if (reader.take('"', { ahead: true })) throw reader.fault("the closing quote is missing");
+  const text = reader.match(plain)?.trimEnd();
+  if (text === undefined || text === "") throw reader.fault('a value is expected; write "" for empty text');
+  return text;
 }
 
 type Reader = ReturnType<typeof createReader>;
 
+/** Reads from the left, over spaces. */
 function createReader(source: string) {
   let position = 0;
   const skipSpace = (): void => {
     while (source[position] === " ") position += 1;
   };
   return {
-    atEnd: () => position >= source.length,
-    peek: () => source[position] ?? "the end",
-    skipSpace,
-    take(character: string): boolean {
+    atEnd(): boolean {
       skipSpace();
-      if (source[position] !== character) return false;
-      position += 1;
-      return true;
+      return position >= source.length;
     },
-    takeWord(word: string): boolean {
-      if (!source.startsWith(word, position)) return false;
-      position += word.length;
+    place(): number {
+      skipSpace();
+      return position;
+    },
+    next: () => (position < source.length ? JSON.stringify(source[position]) : "the end"),
+    take(text: string, { ahead = false } = {}): boolean {
+      skipSpace();
+      if (!source.startsWith(text, position)) return false;
+      if (!ahead) position += text.length;
       return true;
     },
     match(pattern: RegExp): string | undefined {
+      skipSpace();
       pattern.lastIndex = position;
       const found = pattern.exec(source)?.[0];
       if (found !== undefined) position += found.length;
       return found;
     },
-    fault: (message: string) => fault(source, position, message),
+    fault: (message: string, place = position) => fault(source, place, message),
   };
 }
 
 function fault(source: string, position: number, message: string): ProblemError {
-  const near = source.slice(Math.max(0, position - 20), position + 20);
-  return new ProblemError(400, "invalid-filter", `filter: ${message} (at character ${position + 1}, near "${near}").`);
+  const near = JSON.stringify(source.slice(Math.max(0, position - 20), position + 20).toWellFormed());
+  return new ProblemError(400, "invalid-filter", `filter: ${message} (at character ${position + 1}, near ${near}).`);
 }

@@ -1,5 +1,8 @@
+import { findTarget } from "../../crm/filter.ts";
+import type { CrmObject } from "../../crm/objects.ts";
 import type { Sort } from "../../crm/read.ts";
-import { ProblemError } from "../../errors.ts";
+import { didYouMean } from "../../definition/suggest.ts";
+import { ProblemError, StepError } from "../../errors.ts";
 
 const directions: Readonly<Record<string, Omit<Sort, "field">>> = {
   AscNullsFirst: { direction: "asc", nulls: "first" },
@@ -8,19 +11,43 @@ const directions: Readonly<Record<string, Omit<Sort, "field">>> = {
   DescNullsLast: { direction: "desc", nulls: "last" },
 };
 
-/** Parses `order_by`: `field[Direction],…`; a field alone is AscNullsFirst. */
-export function parseOrderBy(source: string | undefined): Sort[] {
-  if (source === undefined || source.trim() === "") return [];
-  return source.split(",").map((item) => {
-    const [, field, direction = "AscNullsFirst"] = /^\s*([A-Za-z][\w.]*)(?:\[(\w+)\])?\s*$/.exec(item) ?? [];
-    const order = directions[direction];
-    if (field === undefined || order === undefined) {
-      throw new ProblemError(
-        400,
-        "invalid-order-by",
-        `order_by: "${item}" is not understood. Write field[AscNullsLast]; there are ${Object.keys(directions).join(", ")}.`,
-      );
-    }
-    return { field, ...order };
-  });
+/** More of them make the condition that a cursor stands for large, and no order better. */
+const mostFields = 10;
+
+/** Parses `order_by`: `field[Direction],…`; a field alone is AscNullsFirst. Throws a 400. */
+export function parseOrderBy(source: string, object: CrmObject): Sort[] {
+  if (source.trim() === "") return [];
+  const items = source.split(",");
+  if (items.length > mostFields) throw refused(`there are more than ${mostFields} fields`);
+  return items.map((item) => parseItem(item.trim(), object));
+}
+
+function parseItem(item: string, object: CrmObject): Sort {
+  const [, field, direction = "AscNullsFirst"] = /^([A-Za-z]\w*(?:\.\w+)*)(?:\[(\w*)\])?$/.exec(item) ?? [];
+  if (field === undefined)
+    throw refused(`"${item}" is not understood; write field[Direction], as in createdAt[DescNullsLast]`);
+  const order = Object.hasOwn(directions, direction) ? directions[direction] : undefined;
+  if (order === undefined) {
+    const known = Object.keys(directions);
+    throw refused(
+      `unknown direction "${direction}" of ${field}${didYouMean(direction, known) || `; there are ${known.join(", ")}`}`,
+    );
+  }
+  checkField(field, object);
+  return { field, ...order };
+}
+
+function checkField(field: string, object: CrmObject): void {
+  try {
+    const { comparesAs } = findTarget(object, field.split("."), "t", "order_by");
+    if (comparesAs === "composite") throw refused(`"${field}" has no order; name a sub-field of it`);
+    if (comparesAs === "list") throw refused(`"${field}" is a list, which has no order`);
+  } catch (error) {
+    if (error instanceof StepError) throw new ProblemError(400, "invalid-order-by", error.message, { cause: error });
+    throw error;
+  }
+}
+
+function refused(message: string): ProblemError {
+  return new ProblemError(400, "invalid-order-by", `order_by: ${message}.`);
 }
