@@ -1,3 +1,4 @@
+import type { WorkerOptions } from "@temporalio/worker";
 import { afterAll } from "vitest";
 import { createRecord } from "../../src/activities/create-record.ts";
 import { deleteRecord } from "../../src/activities/delete-record.ts";
@@ -35,6 +36,10 @@ export const recordKinds: StepKinds = {
   "search-records": searchRecords,
   "pick-record": pickRecord,
 };
+
+const log = createLog("test", "fatal");
+// Once a process, before any connection.
+installRuntimeLog(log);
 
 /** A workspace with the standard objects. */
 export interface TestWorkspace {
@@ -92,18 +97,19 @@ export interface TestEngine extends TestWorkspace {
   enqueue(
     workflow: { workflowId: string; versionId: string },
     body: JsonObject,
-    options?: { concurrency?: { key: string; limit: number } },
+    options?: { concurrency?: { key: string; limit: number }; settings?: JsonObject },
   ): Promise<string>;
   /** The run, when it is over. */
   finished(runId: string, limitMs?: number): Promise<FinishedRun>;
 }
 
-export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKinds } = {}): Promise<TestEngine> {
+export async function startTestEngine(
+  pool: SqlPool,
+  options: { kinds?: StepKinds; overrides?: Partial<WorkerOptions> } = {},
+): Promise<TestEngine> {
   const { address, namespace, installation } = testTemporal();
   process.env["TEMPORAL_ADDRESS"] = address;
   const kinds = { ...recordKinds, ...options.kinds };
-  const log = createLog("test", "fatal");
-  installRuntimeLog(log);
   const link = await connectTemporal(namespace);
   const config = readConfig({});
   const test = await createTestWorkspace(pool);
@@ -117,6 +123,7 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
     owner: createId(),
     log,
     bundlePath: await workflowBundlePath(),
+    ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
   });
   afterAll(async () => {
     await engine.stop();
@@ -134,7 +141,7 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
       const active = await activateWorkflow(pool, catalog, id);
       return { workflowId: id, versionId: active.active!.id };
     },
-    async enqueue(workflow, body, { concurrency } = {}) {
+    async enqueue(workflow, body, { concurrency, settings = {} } = {}) {
       const statement = createStatement();
       const id = createId();
       const trigger = { id: "form", kind: "webhook", body, headers: {}, query: {} };
@@ -143,7 +150,7 @@ export async function startTestEngine(pool: SqlPool, options: { kinds?: StepKind
         workspaceId: workspace.id,
         ...workflow,
         trigger,
-        settings: {},
+        settings,
         ...(concurrency === undefined ? {} : { concurrency: { ...concurrency, scope: "workflow" } }),
       });
       await pool.query(statement.query("select id from run"));
