@@ -5,7 +5,7 @@ import type { Json, JsonObject } from "../json.ts";
 import type { QueueName, RetryPolicy } from "../definition/plan.ts";
 import type { Place } from "../definition/expressions.ts";
 import type { Seal, Sealed } from "../runs/seal.ts";
-import type { Sql, SqlPool } from "../sql.ts";
+import type { SqlPool } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 
 /** What a step may know of the run it is in. */
@@ -105,5 +105,3 @@ export interface OutsideContext extends StepContext {
 export type StepKind = ReadKind<any> | RecordKind<any> | OutsideKind<any, any>;
 
 export type StepKinds = Readonly<Record<string, StepKind>>;
-
-export type { Sql };

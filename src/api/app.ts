@@ -12,6 +12,7 @@ import { mountEndpoints } from "./mount.ts";
 import { createOpenApi } from "./openapi.ts";
 import { operationsRoutes } from "./operations.ts";
 import { problemHandler } from "./problem.ts";
+import { restProblems } from "./rest/problems.ts";
 
 /** What the gateway is made of. */
 export interface AppParts {
@@ -51,6 +52,8 @@ export function createApp(parts: AppParts): Express {
   app.use((request) => {
     throw new ProblemError(404, "not-found", `There is nothing at ${request.path}. The API is described at /docs.`);
   });
+  // What is refused before the records' own router is told in Twenty's terms too.
+  app.use("/rest", restProblems(log));
   app.use(problemHandler(log));
   return app;
 }

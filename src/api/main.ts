@@ -4,25 +4,20 @@ import { createLog } from "../log.ts";
 import { createMailbox } from "../mailbox/mailbox.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
-import { createPool } from "../sql.ts";
+import { createGatewayPool } from "./pool.ts";
 import { triggerKinds } from "../triggers/registry.ts";
 import { createApp } from "./app.ts";
+import { createEndpoints } from "./endpoints.ts";
 import { listen } from "./listen.ts";
 import { mailboxPage } from "./mailbox/page.ts";
 import { createRestRouter } from "./rest/router.ts";
-import { deliveryEndpoints } from "./routes/deliveries.ts";
-import { mailboxEndpoints } from "./routes/mailbox.ts";
-import { registryEndpoints } from "./routes/registries.ts";
-import { runEndpoints } from "./routes/runs.ts";
-import { workflowEndpoints } from "./routes/workflows.ts";
-import { settingsEndpoints } from "./routes/workspace.ts";
 
 const config = readConfig();
 const log = createLog("gateway", config.LOG_LEVEL);
 const shutdown = createShutdown(log);
 exitWithParent();
 
-const pool = createPool({ url: getDatabaseUrl(config), max: 16, name: "tandem-gateway" });
+const pool = createGatewayPool(getDatabaseUrl(config));
 shutdown.defer("the database pool", () => pool.end());
 
 const mail = createMailTransport(config);
@@ -43,18 +38,13 @@ const app = createApp({
   trustProxy: config.TRUST_PROXY,
   mailboxPage: mailboxPage(),
   rest: createRestRouter({ pool, log }),
-  endpoints: [
-    ...workflowEndpoints({
-      pool,
-      publicUrl: publicUrl(config),
-      catalog: { kinds, triggerKinds, quickLane: config.QUICK_LANE },
-    }),
-    ...runEndpoints(pool),
-    ...deliveryEndpoints(pool),
-    ...registryEndpoints({ pool, kinds, triggerKinds }),
-    ...settingsEndpoints(pool),
-    ...mailboxEndpoints(pool),
-  ],
+  endpoints: createEndpoints({
+    pool,
+    publicUrl: publicUrl(config),
+    kinds,
+    triggerKinds,
+    quickLane: config.QUICK_LANE,
+  }),
 });
 const listening = await listen(app, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {
   log.fatal(error instanceof Error ? error.message : String(error));

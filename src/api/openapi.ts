@@ -1,6 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from "@asteasolutions/zod-to-openapi";
 import { z } from "zod";
 import type { Endpoint } from "./endpoint.ts";
+import { restPaths } from "./rest/paths.ts";
 import { problem } from "./schemas.ts";
 
 type OpenApiDocument = ReturnType<OpenApiGeneratorV31["generateDocument"]>;
@@ -16,7 +17,7 @@ export function createOpenApi(endpoints: readonly Endpoint[], serverUrl: string)
     description: "An API key: tandem_…",
   });
   for (const endpoint of endpoints) registry.registerPath(describeEndpoint(endpoint));
-  for (const route of openRoutes) registry.registerPath(route);
+  for (const route of [...openRoutes, ...restPaths]) registry.registerPath(route);
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: "3.1.0",
     info: {

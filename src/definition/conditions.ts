@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
-import { compare, matches } from "./conditions/operators.ts";
+import { matches } from "./conditions/operators.ts";
 import { compileValue, ExpressionError, type Compiled, type Evaluation, type Reference } from "./expressions.ts";
 import { ValueFault } from "./expressions/values.ts";
-
 
 /** Every operator of the one grammar, on values and on records alike. */
 export const operators = [
@@ -50,8 +49,10 @@ const json = z.json() as z.ZodType<Json>;
 
 function needsOther(leaf: { operator: Operator }, other: unknown, name: string, context: z.core.$RefinementCtx): void {
   const unary = unaryOperators.has(leaf.operator);
-  if (unary && other !== undefined) context.addIssue({ code: "custom", path: [name], message: `"${leaf.operator}" takes no "${name}"` });
-  if (!unary && other === undefined) context.addIssue({ code: "custom", message: `"${leaf.operator}" needs "${name}"` });
+  if (unary && other !== undefined)
+    context.addIssue({ code: "custom", path: [name], message: `"${leaf.operator}" takes no "${name}"` });
+  if (!unary && other === undefined)
+    context.addIssue({ code: "custom", message: `"${leaf.operator}" needs "${name}"` });
 }
 
 const valueLeaf = z
@@ -71,18 +72,25 @@ function groups<Leaf extends z.ZodType>(leaf: Leaf, self: () => z.ZodType) {
     const shape = keys.includes("all") ? all : keys.includes("any") ? any : keys.includes("not") ? not : leaf;
     const parsed = shape.safeParse(node);
     if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues) context.addIssue({ code: "custom", path: issue.path, message: issue.message });
+    for (const issue of parsed.error.issues)
+      context.addIssue({ code: "custom", path: issue.path, message: issue.message });
     return z.NEVER;
   });
 }
 
 export const conditionSchema = groups(valueLeaf, () => conditionSchema) as unknown as z.ZodType<Condition>;
-export const recordConditionSchema = groups(recordLeaf, () => recordConditionSchema) as unknown as z.ZodType<RecordCondition>;
+export const recordConditionSchema = groups(
+  recordLeaf,
+  () => recordConditionSchema,
+) as unknown as z.ZodType<RecordCondition>;
 
 type Test = (evaluation: Evaluation) => boolean;
 
 /** Compiles a condition on values. `optional` is refused in it: a value left out would change its meaning. */
-export function compileCondition(source: Condition, { at }: { at: string }): { readonly compiled: Compiled<boolean>; readonly issues: readonly Issue[] } {
+export function compileCondition(
+  source: Condition,
+  { at }: { at: string },
+): { readonly compiled: Compiled<boolean>; readonly issues: readonly Issue[] } {
   const references: Reference[] = [];
   const issues: Issue[] = [];
   const evaluate = compileNode(source, at, { references, issues });
@@ -128,5 +136,3 @@ function compileLeaf(
     }
   };
 }
-
-export { matches, compare as compareValues };

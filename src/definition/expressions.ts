@@ -52,8 +52,10 @@ export class ExpressionError extends Error {
 
 /** Names that a step's id may not have: the roots of expressions, and Liquid's own words. */
 export const reservedWords: ReadonlySet<string> = new Set(
-  ("settings trigger run workspace now error secrets each output true false nil null empty blank and or not contains in " +
-    "for endfor if endif elsif else unless endunless case endcase when forloop break continue assign with reversed limit offset").split(" "),
+  (
+    "settings trigger run workspace now error secrets each output true false nil null empty blank and or not contains in " +
+    "for endfor if endif elsif else unless endunless case endcase when forloop break continue assign with reversed limit offset"
+  ).split(" "),
 );
 
 /** Longest text that an expression may make, in bytes of UTF-8. */
@@ -73,10 +75,15 @@ interface Spot {
 }
 
 /** Compiles a JSON value in which text may hold expressions; what is wrong with them comes as issues. */
-export function compileValue(source: Json, options: CompileOptions): { readonly compiled: Compiled; readonly issues: readonly Issue[] } {
+export function compileValue(
+  source: Json,
+  options: CompileOptions,
+): { readonly compiled: Compiled; readonly issues: readonly Issue[] } {
   const compiling: Compiling = { references: [], issues: [] };
   const root: Spot = { at: options.at, place: options.place ?? "data", optional: options.optional === "allowed" };
-  const evaluate = isJsonObject(source) ? compileTop(source, root, options, compiling) : compileAny(source, root, compiling);
+  const evaluate = isJsonObject(source)
+    ? compileTop(source, root, options, compiling)
+    : compileAny(source, root, compiling);
   return { compiled: { references: compiling.references, evaluate }, issues: compiling.issues };
 }
 
@@ -96,7 +103,9 @@ function compileAny(source: Json, spot: Spot, compiling: Compiling): Node {
 }
 
 function compileObject(source: { [key: string]: Json }, compiling: Compiling, spotOf: (key: string) => Spot): Node {
-  const entries = Object.entries(source).map(([key, value]) => [key, compileAny(value, spotOf(key), compiling)] as const);
+  const entries = Object.entries(source).map(
+    ([key, value]) => [key, compileAny(value, spotOf(key), compiling)] as const,
+  );
   return (evaluation) => {
     const result: { [key: string]: Json } = {};
     for (const [key, evaluate] of entries) {
@@ -108,7 +117,9 @@ function compileObject(source: { [key: string]: Json }, compiling: Compiling, sp
 }
 
 function compileList(source: readonly Json[], spot: Spot, compiling: Compiling): Node {
-  const items = source.map((item, position) => compileAny(item, { ...spot, at: placeOf(spot.at, position) }, compiling));
+  const items = source.map((item, position) =>
+    compileAny(item, { ...spot, at: placeOf(spot.at, position) }, compiling),
+  );
   return (evaluation) => items.map((evaluate) => evaluate(evaluation)).filter((item) => item !== undefined);
 }
 
@@ -119,9 +130,12 @@ function compileText(source: string, spot: Spot, compiling: Compiling): Node {
   collectReferences(parsed, spot.at, compiling);
   const whole = parsed.kind === "parts" && parsed.parts.length === 1 ? parsed.parts[0] : undefined;
   checkOptional(parsed, whole !== undefined, spot, compiling);
-  if (whole !== undefined && typeof whole !== "string" && spot.place === "data") return guarded(spot.at, (evaluation) => evaluateChain(whole, evaluation));
+  if (whole !== undefined && typeof whole !== "string" && spot.place === "data")
+    return guarded(spot.at, (evaluation) => evaluateChain(whole, evaluation));
   if (whole !== undefined && typeof whole !== "string" && lastFilter(whole) === "optional") {
-    return guarded(spot.at, (evaluation) => (evaluateChain(whole, evaluation) === undefined ? undefined : limited(renderText(parsed, spot.place, evaluation))));
+    return guarded(spot.at, (evaluation) =>
+      evaluateChain(whole, evaluation) === undefined ? undefined : limited(renderText(parsed, spot.place, evaluation)),
+    );
   }
   return guarded(spot.at, (evaluation) => limited(renderText(parsed, spot.place, evaluation)));
 }
@@ -149,7 +163,10 @@ function guarded(at: string, evaluate: Node): Node {
 
 /** A fault's own sentence; Liquid's, which come from tags, without its code frames. */
 function sentenceOf(error: unknown): string {
-  const inner = error instanceof Error && "originalError" in error && error.originalError instanceof Error ? error.originalError : error;
+  const inner =
+    error instanceof Error && "originalError" in error && error.originalError instanceof Error
+      ? error.originalError
+      : error;
   if (inner instanceof ValueFault) return inner.message;
   if (inner instanceof RangeError) return "the expression nests too deeply";
   const said = inner instanceof Error ? (inner.message.split("\n")[0] ?? "") : String(inner);
@@ -168,9 +185,18 @@ function checkOptional(parsed: Parsed, isWhole: boolean, spot: Spot, { issues }:
   for (const chain of chainsOf(parsed)) {
     const position = chain.filters.findIndex(({ name }) => name === "optional");
     if (position < 0) continue;
-    if (!spot.optional) issues.push({ path: spot.at, message: `"| optional" is refused here, since leaving the value out would change what is asked; use "| default: …"` });
-    else if (!isWhole) issues.push({ path: spot.at, message: `"| optional" stands only in a value that is one expression; inside longer text use "| default: ''"` });
-    else if (position !== chain.filters.length - 1) issues.push({ path: spot.at, message: `"| optional" must be the last filter` });
+    if (!spot.optional)
+      issues.push({
+        path: spot.at,
+        message: `"| optional" is refused here, since leaving the value out would change what is asked; use "| default: …"`,
+      });
+    else if (!isWhole)
+      issues.push({
+        path: spot.at,
+        message: `"| optional" stands only in a value that is one expression; inside longer text use "| default: ''"`,
+      });
+    else if (position !== chain.filters.length - 1)
+      issues.push({ path: spot.at, message: `"| optional" must be the last filter` });
   }
   if (spot.place === "url" && chainsOf(parsed).some(({ filters }) => filters.some(({ name }) => name === "raw"))) {
     issues.push({ path: spot.at, message: `"| raw" is refused in URLs` });
@@ -182,7 +208,9 @@ function lastFilter(chain: Chain): string | undefined {
 }
 
 function chainsOf(parsed: Parsed): Chain[] {
-  return parsed.kind === "parts" ? parsed.parts.filter((part) => typeof part !== "string") : [...parsed.outputs.values()];
+  return parsed.kind === "parts"
+    ? parsed.parts.filter((part) => typeof part !== "string")
+    : [...parsed.outputs.values()];
 }
 
 function collectReferences(parsed: Parsed, at: string, { references }: Compiling): void {
@@ -206,7 +234,9 @@ function isTolerant(chain: Chain): boolean {
 /** In a text with tags: every output that reads the path has a `default`. */
 function isTolerated(parsed: Extract<Parsed, { kind: "tags" }>, path: readonly PathSegment[]): boolean {
   const wanted = path.join(".");
-  const readers = [...parsed.outputs.values()].filter(({ operand }) => operand.kind === "path" && writePath(operand) === wanted);
+  const readers = [...parsed.outputs.values()].filter(
+    ({ operand }) => operand.kind === "path" && writePath(operand) === wanted,
+  );
   return readers.length > 0 && readers.every(isTolerant);
 }
 
@@ -217,6 +247,7 @@ function collectPath(operand: Operand, tolerant: boolean, at: string, references
     if (typeof segment === "object") break;
     fixed.push(segment);
   }
-  for (const segment of operand.segments) if (typeof segment === "object") collectPath(segment, tolerant, at, references);
+  for (const segment of operand.segments)
+    if (typeof segment === "object") collectPath(segment, tolerant, at, references);
   if (!(fixed.length === 1 && fixed[0] === "now")) references.push({ path: fixed, tolerant, at });
 }

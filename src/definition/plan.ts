@@ -79,7 +79,12 @@ export type Verdict =
   | { readonly kind: "branch"; readonly index: number | null }
   /** A filter that did not pass: the run ends here, as completed. */
   | { readonly kind: "end" }
-  | { readonly kind: "failed"; readonly code: string; readonly attempts: number; readonly handled: "no" | "continue" | "steps" };
+  | {
+      readonly kind: "failed";
+      readonly code: string;
+      readonly attempts: number;
+      readonly handled: "no" | "continue" | "steps";
+    };
 
 /** Each node of a plan by its number. */
 export function planNodes(plan: Plan): PlanStep[] {

@@ -1,9 +1,11 @@
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from "smtp-server";
 import type { Log } from "../log.ts";
 import { isUnavailable, type SqlPool } from "../sql.ts";
-import { keepMessage } from "./messages.ts";
+import { keepMessage, parseMessage } from "./messages.ts";
 
 const mostBytes = 10 * 1024 * 1024;
+/** How long open connections may go on once it stops: a pool keeps idle ones for minutes. */
+const closeTimeoutMs = 1_000;
 
 /**
  * An SMTP server on this machine's loopback that keeps every mail it gets: where mail goes when no mail
@@ -19,6 +21,7 @@ export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number
     disabledCommands: ["AUTH", "STARTTLS"],
     disableReverseLookup: true,
     size: mostBytes,
+    closeTimeout: closeTimeoutMs,
     logger: false,
     onData(stream, session, done) {
       void answer(receive(stream, session), done);
@@ -27,27 +30,29 @@ export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number
   server.on("error", (error) => log.debug({ err: error }, "a mail client broke off"));
 
   async function answer(receiving: Promise<void>, done: (error?: Error) => void): Promise<void> {
-    const failure = await receiving.then(() => undefined, refusal);
+    const failure = await receiving.then(() => undefined, refusalOf);
     if (failure === undefined) done();
     else done(failure);
   }
 
   async function receive(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream) chunks.push(chunk as Buffer);
-    if (stream.sizeExceeded) throw Object.assign(new Error("The mail is larger than 10 MiB"), { responseCode: 552 });
     const { mailFrom, rcptTo } = session.envelope;
+    const raw = await readAll(stream);
+    const parsed = await parseMessage(raw).catch((error: unknown) => {
+      throw refusal(554, "The mail cannot be read", error);
+    });
     await keepMessage(pool, {
-      raw: Buffer.concat(chunks),
+      raw,
+      parsed,
       from: mailFrom === false ? "" : mailFrom.address,
       to: rcptTo.map(({ address }) => address),
     });
   }
 
-  function refusal(error: unknown): Error {
+  function refusalOf(error: unknown): Error {
     if (error instanceof Error && "responseCode" in error) return error;
     if (!isUnavailable(error)) log.warn({ err: error }, "a mail could not be kept");
-    return Object.assign(new Error("The mail cannot be kept right now, try again"), { responseCode: 451 });
+    return refusal(451, "The mail cannot be kept right now, try again", error);
   }
 
   return {
@@ -58,4 +63,19 @@ export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number
       }),
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+/** The whole mail. What is too large is read to its end, as the protocol wants, and not kept. */
+async function readAll(stream: SMTPServerDataStream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) {
+    if (stream.sizeExceeded) chunks.length = 0;
+    else chunks.push(chunk as Buffer);
+  }
+  if (stream.sizeExceeded) throw refusal(552, "The mail is larger than 10 MiB");
+  return Buffer.concat(chunks);
+}
+
+function refusal(responseCode: number, said: string, cause?: unknown): Error {
+  return Object.assign(new Error(said, { cause }), { responseCode });
 }

@@ -16,33 +16,41 @@ export interface Message {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Parses and keeps a mail. When this returns it is committed. */
+/** What the mailbox shows of a mail, read from its text. */
+export type ParsedMessage = Pick<Message, "subject" | "text" | "html" | "headers"> & {
+  readonly messageId: string | null;
+};
+
+/** Reads a mail. Throws when it is none, or nested past all measure. */
+export async function parseMessage(raw: Buffer): Promise<ParsedMessage> {
+  const parsed = await PostalMime.parse(raw);
+  const headers = parsed.headers.map(({ key, value }) => [storable(key.toLowerCase()), storable(value)] as const);
+  return {
+    messageId: parsed.messageId === undefined ? null : storable(parsed.messageId),
+    subject: storable(parsed.subject ?? ""),
+    text: parsed.text === undefined ? null : storable(parsed.text),
+    html: parsed.html === undefined ? null : storable(parsed.html),
+    headers: Object.fromEntries(headers.toReversed()),
+  };
+}
+
+/** Postgres takes neither NUL nor halves of characters. */
+function storable(text: string): string {
+  return text.replaceAll("\u0000", "").toWellFormed();
+}
+
+/** Keeps a mail as it came, with what was read of it. When this returns it is committed. */
 export async function keepMessage(
   sql: Sql,
-  { raw, from, to }: { raw: Buffer; from: string; to: readonly string[] },
+  { raw, parsed, from, to }: { raw: Buffer; parsed: ParsedMessage; from: string; to: readonly string[] },
 ): Promise<void> {
-  const parsed = await PostalMime.parse(raw);
-  const headers = Object.fromEntries(parsed.headers.toReversed().map(({ key, value }) => [key.toLowerCase(), value]));
+  const { messageId, subject, text, html, headers } = parsed;
   await sql.query({
     name: "keep_message",
     text: `insert into tandem.mailbox_messages (id, message_id, mail_from, rcpt_to, subject, text_body, html_body, headers, raw)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    values: [
-      createId(),
-      parsed.messageId ?? null,
-      from,
-      [...to],
-      withoutNul(parsed.subject ?? ""),
-      parsed.text === undefined ? null : withoutNul(parsed.text),
-      parsed.html === undefined ? null : withoutNul(parsed.html),
-      withoutNul(JSON.stringify(headers)).replaceAll("\\u0000", ""),
-      raw,
-    ],
+    values: [createId(), messageId, from, [...to], subject, text, html, JSON.stringify(headers), raw],
   });
-}
-
-function withoutNul(text: string): string {
-  return text.replaceAll("\u0000", "");
 }
 
 const selectText = `select id, received_at as "receivedAt", mail_from as "from", rcpt_to as "to", subject, text_body as text, html_body as html, headers
@@ -61,6 +69,7 @@ export async function listMessages(
   return rows;
 }
 
+/** One mail; undefined when there is none under this id. */
 export async function findMessage(sql: Sql, id: string): Promise<Message | undefined> {
   const { rows } = await sql.query<Message>({
     name: "find_message",

@@ -157,5 +157,3 @@ export function isLedgerConflict(error: unknown): boolean {
 }
 
 const fencedSentence = "The run is closed, cancelled or was started anew: this attempt may change nothing any more.";
-
-export type { Seal, Sealed };

@@ -85,7 +85,10 @@ export interface FinishedRun {
 
 /** Temporal workers, dispatcher and reconciler over a test's database; stopped after the file. */
 export interface TestEngine extends TestWorkspace {
-  readonly engine: Engine;
+  /** Says that runs may be ready, or cancels asked for. */
+  ring(): void;
+  /** Starts the workers of an engine that was made `paused`. */
+  resume(): Promise<void>;
   readonly link: TemporalLink;
   readonly installation: string;
   /** Makes and activates a workflow. */
@@ -105,7 +108,7 @@ export interface TestEngine extends TestWorkspace {
 
 export async function startTestEngine(
   pool: SqlPool,
-  options: { kinds?: StepKinds; overrides?: Partial<WorkerOptions> } = {},
+  options: { kinds?: StepKinds; overrides?: Partial<WorkerOptions>; paused?: boolean } = {},
 ): Promise<TestEngine> {
   const { address, namespace, installation } = testTemporal();
   process.env["TEMPORAL_ADDRESS"] = address;
@@ -114,25 +117,25 @@ export async function startTestEngine(
   const config = readConfig({});
   const test = await createTestWorkspace(pool);
   const { workspace, objects } = test;
-  const engine = await startEngine({
-    pool,
-    config,
-    link,
-    kinds,
-    installation,
-    owner: createId(),
-    log,
-    bundlePath: await workflowBundlePath(),
-    ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
-  });
+  const bundlePath = await workflowBundlePath();
+  const overrides = options.overrides === undefined ? {} : { overrides: options.overrides };
+  const running: Engine[] = [];
+  const resume = async (): Promise<void> => {
+    running.push(
+      await startEngine({ pool, config, link, kinds, installation, owner: createId(), log, bundlePath, ...overrides }),
+    );
+  };
+  if (options.paused !== true) await resume();
   afterAll(async () => {
-    await engine.stop();
+    for (const engine of running) await engine.stop();
     await link.connection.close();
   });
+  const ring = (): void => running[0]?.ring();
 
   return {
     ...test,
-    engine,
+    ring,
+    resume,
     link,
     installation,
     async activate(definition, { quickLane = true } = {}) {
@@ -154,7 +157,7 @@ export async function startTestEngine(
         ...(concurrency === undefined ? {} : { concurrency: { ...concurrency, scope: "workflow" } }),
       });
       await pool.query(statement.query("select id from run"));
-      engine.ring();
+      ring();
       return id;
     },
     async finished(runId, limitMs = 30_000) {

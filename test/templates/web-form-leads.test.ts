@@ -56,7 +56,7 @@ async function submit(workflow: { workflowId: string; versionId: string }, body:
   const keyed = workflow === ordered ? { concurrency: { key, limit: 1, scope: "workflow" as const } } : {};
   addRun(statement, { id, workspaceId: workspace.id, ...workflow, trigger, settings, ...keyed });
   await pool.query(statement.query("select id from run"));
-  tandem.engine.ring();
+  tandem.ring();
   return id;
 }
 

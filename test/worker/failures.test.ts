@@ -137,7 +137,7 @@ for (const [lane, kind, quickLane] of lanes) {
     );
     await until("the run to wait", async () => (await statusOf(runId)) === "waiting");
     await pool.query("update tandem.runs set due_at = now() where id = $1", [runId]);
-    engine.engine.ring();
+    engine.ring();
     expect(await engine.finished(runId)).toMatchObject({
       status: "completed",
       steps: [
@@ -172,7 +172,7 @@ test("a cancel reaches a running step within three seconds, and the run ends as 
   await until("the call to be made", () => outside.asked.get("slow") === 1);
   const asked = Date.now();
   await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
-  engine.engine.ring();
+  engine.ring();
   const run = await engine.finished(runId);
   expect(Date.now() - asked).toBeLessThan(3_000);
   expect(run).toMatchObject({ status: "cancelled", steps: [{ path: "before" }] });
@@ -189,7 +189,7 @@ test("a waiting run can be cancelled", async () => {
   ]);
   await until("the run to wait", async () => (await statusOf(runId)) === "waiting");
   await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
-  engine.engine.ring();
+  engine.ring();
   expect(await engine.finished(runId)).toMatchObject({ status: "cancelled" });
 });
 
@@ -198,7 +198,7 @@ test("a run whose workflow a person terminates in the Web UI is closed with that
   await until("the run to be running", async () => (await statusOf(runId)) === "running");
   await engine.link.client.workflow.getHandle(runId).terminate("by hand");
   await pool.query("update tandem.runs set checked_at = now() - interval '1 hour' where id = $1", [runId]);
-  engine.engine.ring();
+  engine.ring();
   expect(await engine.finished(runId)).toMatchObject({ status: "failed", error: { code: "workflow-terminated" } });
 });
 

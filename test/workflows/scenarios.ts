@@ -68,7 +68,7 @@ const isWaiting = async (pool: SqlPool, runId: string): Promise<boolean> => {
 const resume = async ({ engine, pool, runId }: { engine: TestEngine; pool: SqlPool; runId: string }): Promise<void> => {
   await until("the run to wait", () => isWaiting(pool, runId));
   await pool.query("update tandem.runs set due_at = now() where id = $1", [runId]);
-  engine.engine.ring();
+  engine.ring();
 };
 
 const hour = { retry: { initialInterval: "1h" } };
@@ -119,7 +119,7 @@ export const scenarios: Record<string, Scenario> = {
     async meanwhile({ engine, pool, outside, runId }) {
       await until("the call to be made", () => (outside.asked.get("slow") ?? 0) > 0);
       await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
-      engine.engine.ring();
+      engine.ring();
     },
   },
   "cancel-waiting": {
@@ -128,7 +128,7 @@ export const scenarios: Record<string, Scenario> = {
     async meanwhile({ engine, pool, runId }) {
       await until("the run to wait", () => isWaiting(pool, runId));
       await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
-      engine.engine.ring();
+      engine.ring();
     },
   },
 };

@@ -4,7 +4,7 @@ import { findMessage, listMessages } from "../../mailbox/messages.ts";
 import type { SqlPool } from "../../sql.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
-import { id, idParams, moment, pageOf } from "../schemas.ts";
+import { id, idParams, moment, pageOf, pageQuery } from "../schemas.ts";
 
 const mostMessages = 10_000;
 
@@ -29,9 +29,8 @@ export function mailboxEndpoints(pool: SqlPool): Endpoint[] {
       path: "/api/mailbox",
       tag: "Mailbox",
       summary: "List the mails that were received, newest first",
-      query: z.object({
-        limit: z.coerce.number().int().min(1).max(mostMessages).default(60),
-        cursor: z.string().optional(),
+      query: pageQuery.extend({
+        limit: z.coerce.number().int().min(1).max(mostMessages).default(60).meta({ description: "How many at most" }),
       }),
       answers: { 200: pageOf(message) },
       async handle({ query }) {

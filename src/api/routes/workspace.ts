@@ -1,9 +1,14 @@
 import { z } from "zod";
+import {
+  changeWorkspaceSettings,
+  findWorkspaceSettings,
+  type WorkspaceSettings,
+} from "../../catalog/workspace-settings.ts";
+import { settingTypes } from "../../definition/schema.ts";
 import { ProblemError } from "../../errors.ts";
 import { ringDispatcher } from "../../runs/doorbell.ts";
-import type { Sql, SqlPool } from "../../sql.ts";
-import { settingTypes } from "../../definition/schema.ts";
-import { defineEndpoint, type Endpoint } from "../endpoint.ts";
+import type { SqlPool } from "../../sql.ts";
+import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
 
 const shape = {
   runLimit: z
@@ -15,28 +20,11 @@ const shape = {
   currency: z.string().regex(/^[A-Z]{3}$/, "an ISO 4217 code, such as EUR"),
 };
 const settings = z.object(shape).meta({ id: "Settings" });
-
-type Settings = z.output<typeof settings>;
-
-const columns = `run_limit as "runLimit", time_zone as "timeZone", currency`;
-
-async function readSettings(sql: Sql, workspaceId: string): Promise<Settings | undefined> {
-  const { rows } = await sql.query<Settings>(`select ${columns} from tandem.workspaces where id = $1`, [workspaceId]);
-  return rows[0];
-}
-
-async function writeSettings(sql: Sql, workspaceId: string, change: Partial<Settings>): Promise<Settings | undefined> {
-  const { rows } = await sql.query<Settings>(
-    `update tandem.workspaces set run_limit = coalesce($2, run_limit), time_zone = coalesce($3, time_zone), currency = coalesce($4, currency)
-     where id = $1 returning ${columns}`,
-    [workspaceId, change.runLimit ?? null, change.timeZone ?? null, change.currency ?? null],
-  );
-  return rows[0];
-}
+const change = z.strictObject(shape).partial().meta({ id: "SettingsChange" });
 
 /** `/api/settings`: the workspace's limit, time zone and currency. */
 export function settingsEndpoints(pool: SqlPool): Endpoint[] {
-  const answer = (found: Settings | undefined) => {
+  const answer = (found: WorkspaceSettings | undefined): Answer => {
     if (found === undefined) throw new ProblemError(404, "workspace-not-found", "The workspace is gone.");
     return { body: found };
   };
@@ -47,7 +35,7 @@ export function settingsEndpoints(pool: SqlPool): Endpoint[] {
       tag: "Workspace",
       summary: "The workspace's settings",
       answers: { 200: settings },
-      handle: async ({ workspace }) => answer(await readSettings(pool, workspace.id)),
+      handle: async ({ workspace }) => answer(await findWorkspaceSettings(pool, workspace.id)),
     }),
     defineEndpoint({
       method: "put",
@@ -55,10 +43,11 @@ export function settingsEndpoints(pool: SqlPool): Endpoint[] {
       tag: "Workspace",
       summary: "Change the workspace's settings",
       description: "Those not named stay.",
-      body: z.strictObject(shape).partial(),
+      body: change,
       answers: { 200: settings },
       async handle({ workspace, body }) {
-        const changed = await writeSettings(pool, workspace.id, body as Partial<Settings>);
+        const changed = await changeWorkspaceSettings(pool, workspace.id, body);
+        // A higher limit lets waiting runs go.
         ringDispatcher(pool);
         return answer(changed);
       },

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 function post(body: Uint8Array<ArrayBuffer> | ReadableStream, headers: Record<string, string> = {}): Promise<Response> {
-  const options = { method: "POST", body, headers, duplex: "half" };
+  const options = { method: "POST", body, headers, duplex: "half" as const };
   return fetch(`http://127.0.0.1:${server.port}/`, options);
 }
 

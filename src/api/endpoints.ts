@@ -1,0 +1,32 @@
+import type { StepKinds } from "../activities/step-kind.ts";
+import type { SqlPool } from "../sql.ts";
+import type { TriggerKinds } from "../triggers/trigger-kind.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { deliveryEndpoints } from "./routes/deliveries.ts";
+import { mailboxEndpoints } from "./routes/mailbox.ts";
+import { registryEndpoints } from "./routes/registries.ts";
+import { runEndpoints } from "./routes/runs.ts";
+import { workflowEndpoints } from "./routes/workflows.ts";
+import { settingsEndpoints } from "./routes/workspace.ts";
+
+export interface EndpointParts {
+  readonly pool: SqlPool;
+  /** What every link starts with. */
+  readonly publicUrl: string;
+  readonly kinds: StepKinds;
+  readonly triggerKinds: TriggerKinds;
+  /** Whether versions activated from now on use the quick lane. */
+  readonly quickLane: boolean;
+}
+
+/** Every endpoint under /api, in the order in which the document shows them. */
+export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane }: EndpointParts): Endpoint[] {
+  return [
+    ...workflowEndpoints({ pool, publicUrl, catalog: { kinds, triggerKinds, quickLane } }),
+    ...runEndpoints(pool),
+    ...deliveryEndpoints(pool),
+    ...registryEndpoints({ pool, kinds, triggerKinds }),
+    ...settingsEndpoints(pool),
+    ...mailboxEndpoints(pool),
+  ];
+}
