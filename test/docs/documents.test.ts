@@ -1,0 +1,75 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { createStepKinds } from "../../src/activities/registry.ts";
+import { environmentKeys, projectRoot, readConfig } from "../../src/config.ts";
+import { controlKinds } from "../../src/definition/schema.ts";
+import { filterNames } from "../../src/definition/expressions.ts";
+import { operators } from "../../src/definition/conditions.ts";
+import { createMailTransport } from "../../src/mailbox/transport.ts";
+import { triggerKinds } from "../../src/triggers/registry.ts";
+
+const read = (file: string): Promise<string> => readFile(join(projectRoot, file), "utf8");
+const headings = (text: string): string[] => [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title!);
+const codesIn = (text: string): string[] =>
+  [...text.matchAll(/^\| (`[^|]+) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`([^`]+)`/g)].map(([, code]) => code!),
+  );
+
+test("every kind of step has its section, and every section its kind", async () => {
+  const kinds = [...Object.keys(createStepKinds({ mail: createMailTransport(readConfig({})) })), ...controlKinds];
+  expect(headings(await read("docs/steps.md")).toSorted()).toEqual(kinds.toSorted());
+});
+
+test("every kind of trigger has its section, and every section its kind", async () => {
+  expect(headings(await read("docs/triggers.md")).toSorted()).toEqual(Object.keys(triggerKinds).toSorted());
+});
+
+test("every filter and every operator is described, and no other", async () => {
+  const [expressions = "", conditions = ""] = (await read("docs/expressions.md")).split("## Conditions");
+  const table = expressions.split("### Filters")[1] ?? "";
+  const described = [...table.matchAll(/`([a-z_]+)(?:: "[A-Z]+")?`/g)].map(([, name]) => name!);
+  expect(new Set(described)).toEqual(new Set(filterNames));
+  expect(new Set(codesIn(conditions))).toEqual(new Set(operators));
+});
+
+test("every code of a step's error is described, and no other", async () => {
+  const [, ofSteps = "", ofRuns = ""] = (await read("docs/errors.md")).split(/^## Of (?:steps|runs)$/m);
+  const found = new Set(["expression"]);
+  for (const file of await sources("src")) {
+    const text = await read(file);
+    for (const [, code] of text.matchAll(/new StepError\(\s*"([a-z-]+)"/g)) found.add(code!);
+    for (const [, code] of text.matchAll(/failure: \{ code: "([a-z-]+)"/g)) found.add(code!);
+    for (const [, code] of text.matchAll(/failure: \{\s*code: "(database-[a-z-]+)"/g)) found.add(code!);
+  }
+  found.delete("concurrency-key");
+  expect(new Set(codesIn(ofSteps))).toEqual(found);
+  expect(codesIn(ofRuns)).toContain("concurrency-key");
+});
+
+test("every variable of the environment is in .env.example, and no other", async () => {
+  const named = [...(await read(".env.example")).matchAll(/^([A-Z_]+)=/gm)].map(([, name]) => name!);
+  expect(named.toSorted()).toEqual(environmentKeys.map(({ name }) => name).toSorted());
+});
+
+test("every npm script that README names is there, and README names every one", async () => {
+  const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
+  const named = [...(await read("README.md")).matchAll(/npm (?:run )?(start|test|[a-z]+)\b/g)].map(([, name]) => name!);
+  const known = new Set(Object.keys(scripts));
+  expect(new Set(named.filter((name) => name !== "and" && name !== "install"))).toEqual(known);
+});
+
+test("every folder of src stands in the house of ARCHITECTURE.md", async () => {
+  const house = await read("ARCHITECTURE.md");
+  const folders = (await readdir(join(projectRoot, "src"), { withFileTypes: true })).filter((entry) =>
+    entry.isDirectory(),
+  );
+  for (const { name } of folders) expect(house).toContain(`  ${name}/`);
+});
+
+async function sources(folder: string): Promise<string[]> {
+  const entries = await readdir(join(projectRoot, folder), { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => join(entry.parentPath.slice(projectRoot.length), entry.name));
+}
