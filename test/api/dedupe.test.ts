@@ -19,7 +19,9 @@ const withPath = (id: unknown, rest = {}) =>
 
 /** As if the keys had been taken so many days ago. */
 async function ageKeys(days: number): Promise<void> {
-  await pool.query("update tandem.webhook_keys set created_at = now() - make_interval(days => $1)", [days]);
+  await pool.query("update tandem.webhook_keys set created_at = now() - make_interval(hours => $1)", [
+    Math.round(days * 24),
+  ]);
 }
 
 describe("a delivery with a key that was seen", () => {
@@ -57,9 +59,9 @@ describe("a delivery with a key that was seen", () => {
 
   test("is a repeat for seven days, then starts one new run, however many arrive", async () => {
     const first = await withHeader("old");
-    await ageKeys(6.99);
+    await ageKeys(6.9);
     expect((await withHeader("old")).body).toMatchObject({ runId: first.body["runId"], duplicate: true });
-    await ageKeys(7.01);
+    await ageKeys(7.1);
     const later = await Promise.all(Array.from({ length: 20 }, () => withHeader("old")));
     const runs = new Set(later.map(({ body }) => body["runId"]));
     expect(runs.size).toBe(1);
