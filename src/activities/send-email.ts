@@ -1,13 +1,15 @@
 import { z } from "zod";
-import { StepError } from "../errors.ts";
+import { at, StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { parseAddress, type Address } from "../mailbox/address.ts";
-import type { Mail, MailTransport } from "../mailbox/transport.ts";
+import type { Mail, MailTransport, Refusal, Sent } from "../mailbox/transport.ts";
 import type { OutsideContext, OutsideKind } from "./step-kind.ts";
 
 const mostRecipients = 50;
 
-const address = z.string().transform((text, context): Address => {
+/** Null: nobody, as an empty field of a record gives it. */
+const address = z.string().transform((text, context): Address | null => {
+  if (text.trim() === "") return null;
   const parsed = parseAddress(text);
   if (parsed !== undefined) return parsed;
   context.addIssue({ code: "custom", message: `${JSON.stringify(text.slice(0, 80))} is no e-mail address` });
@@ -27,7 +29,8 @@ const body = z
 
 const input = z
   .strictObject({
-    to: addresses,
+    // Its expression may have been dropped; `check` wants it written.
+    to: addresses.default([]),
     cc: addresses.default([]),
     bcc: addresses.default([]),
     subject: oneLine,
@@ -76,6 +79,8 @@ export function createSendEmail(mail: MailTransport): OutsideKind<Input, Request
       input: { to: ["sales@example.com"], subject: "New lead", text: "Call them." },
       output: { messageIds: ["<3f2a@localhost>"], accepted: ["sales@example.com"], refused: [] },
     },
+    check: (written, { at: place }) =>
+      written["to"] === undefined ? [{ path: at(place, "to"), message: "is missing: name whom the mail goes to" }] : [],
     async prepare(_context, given, key) {
       const fields = foldRecipients(given);
       const count = fields.to.length + fields.cc.length + fields.bcc.length;
@@ -99,8 +104,12 @@ type Fields = Record<"to" | "cc" | "bcc", Address[]>;
 /** Nobody gets it twice: of an address in several fields the first counts. */
 function foldRecipients(given: Input): Fields {
   const seen = new Set<string>();
-  const fold = (list: readonly Address[]): Address[] =>
-    list.filter(({ address: text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()) !== undefined);
+  const fold = (list: ReadonlyArray<Address | null>): Address[] =>
+    list.flatMap((one) => {
+      if (one === null || seen.has(one.address.toLowerCase())) return [];
+      seen.add(one.address.toLowerCase());
+      return [one];
+    });
   return { to: fold(given.to), cc: fold(given.cc), bcc: fold(given.bcc) };
 }
 
@@ -118,45 +127,33 @@ function messagesOf(given: Input, fields: Fields, messageId: (suffix: string) =>
   }));
 }
 
+/** Sends each mail to those who are left of its recipients; of what one is refused the others know nothing. */
 async function sendAll(mail: MailTransport, context: OutsideContext, messages: Request["messages"]) {
   let progress = context.progress as Progress;
-  let waiting: StepError | undefined;
+  let later: Refusal | undefined;
   for (const message of messages) {
     const done = progress[message.messageId] ?? { accepted: [], refused: [] };
-    const left = recipientsOf(message).filter(
-      (one) => !done.accepted.includes(one) && !done.refused.some((other) => other.address === one),
-    );
+    const gone = new Set([...done.accepted, ...done.refused.map((one) => one.address)]);
+    const left = recipientsOf(message).filter((one) => !gone.has(one));
     if (left.length === 0) continue;
     context.signal.throwIfAborted();
-    try {
-      const sent = await mail.send({ ...message, recipients: left });
-      const refused = sent.refused
-        .filter((one) => one.permanent)
-        .map(({ address: text, reason }) => ({ address: text, reason }));
-      progress = {
-        ...progress,
-        [message.messageId]: { accepted: [...done.accepted, ...sent.accepted], refused: [...done.refused, ...refused] },
-      };
-      await context.save(progress as unknown as JsonObject);
-      const later = sent.refused.find((one) => !one.permanent);
-      if (later !== undefined)
-        waiting = new StepError("mail-unavailable", `The mail server put off ${later.address}: ${later.reason}.`, {
-          retryable: true,
-        });
-    } catch (error) {
-      if (!(error instanceof StepError)) throw error;
-      // With one mail each, a refusal of one is no failure of the others.
-      if (messages.length === 1 || error.retryable) throw error;
-      const refused = left.map((text) => ({ address: text, reason: error.message }));
-      progress = {
-        ...progress,
-        [message.messageId]: { accepted: done.accepted, refused: [...done.refused, ...refused] },
-      };
-      await context.save(progress as unknown as JsonObject);
-    }
+    const sent = await mail.send({ ...message, recipients: left }, context.signal);
+    later = sent.refused.find((one) => !one.permanent) ?? later;
+    progress = { ...progress, [message.messageId]: addTo(done, sent) };
+    await context.save(progress as unknown as JsonObject);
   }
-  if (waiting !== undefined) throw waiting;
+  if (later !== undefined)
+    throw new StepError("mail-unavailable", `The mail server put off ${later.address}: ${later.reason}.`, {
+      retryable: true,
+    });
   return outcomeOf(messages, progress);
+}
+
+function addTo(done: Progress[string], sent: Sent): Progress[string] {
+  const refused = sent.refused
+    .filter((one) => one.permanent)
+    .map(({ address: text, reason }) => ({ address: text, reason }));
+  return { accepted: [...done.accepted, ...sent.accepted], refused: [...done.refused, ...refused] };
 }
 
 function recipientsOf({ to, cc, bcc }: Request["messages"][number]): string[] {
@@ -170,6 +167,7 @@ function outcomeOf(messages: Request["messages"], progress: Progress) {
     throw new StepError(
       "mail-refused",
       `The mail server refused every recipient: ${refused[0]?.reason ?? "no reason given"}.`,
+      { details: { refused } },
     );
   const output = { messageIds: messages.map(({ messageId }) => messageId), accepted, refused };
   return {

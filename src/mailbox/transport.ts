@@ -1,4 +1,5 @@
 import { createTransport, type SentMessageInfo } from "nodemailer";
+import { z } from "zod";
 import type { Config } from "../config.ts";
 import { StepError } from "../errors.ts";
 import { parseAddress, type Address } from "./address.ts";
@@ -19,7 +20,14 @@ export interface Mail {
 /** What the mail server said of each recipient. */
 export interface Sent {
   readonly accepted: readonly string[];
-  readonly refused: ReadonlyArray<{ readonly address: string; readonly reason: string; readonly permanent: boolean }>;
+  /** `permanent`: it will say so again. */
+  readonly refused: readonly Refusal[];
+}
+
+export interface Refusal {
+  readonly address: string;
+  readonly reason: string;
+  readonly permanent: boolean;
 }
 
 export interface MailState {
@@ -30,8 +38,11 @@ export interface MailState {
 export interface MailTransport {
   /** The sender of every mail. */
   readonly from: Address;
-  /** Throws StepError: `mail-refused` for good, `mail-unavailable` to be tried again. */
-  send(mail: Mail): Promise<Sent>;
+  /**
+   * Answers with what the server said, refusals included. Throws StepError `mail-unavailable`, to be tried
+   * again, when there was no answer, and the signal's reason when that aborted.
+   */
+  send(mail: Mail, signal: AbortSignal): Promise<Sent>;
   /** Where mail goes, and whether the server answered when it was last asked: at most every 15 s. */
   describe(): Promise<MailState>;
   close(): void;
@@ -52,6 +63,8 @@ export function createMailTransport(config: Config): MailTransport {
     pool: true,
     maxConnections: config.WORKER_EMAIL_CONCURRENCY,
     maxMessages: 100,
+    // A kept connection that the server dropped is replaced once; further tries are the step's.
+    maxRequeues: 1,
     connectionTimeout: 10_000,
     greetingTimeout: 10_000,
     socketTimeout: 30_000,
@@ -62,22 +75,17 @@ export function createMailTransport(config: Config): MailTransport {
   });
   return {
     from,
-    async send(mail) {
+    async send(mail, signal) {
       try {
-        const info: SentMessageInfo = await transport.sendMail({
-          messageId: mail.messageId,
-          from,
-          to: [...mail.to],
-          cc: [...mail.cc],
-          envelope: { from: from.address, to: [...mail.recipients] },
-          subject: mail.subject,
-          ...(mail.text === undefined ? {} : { text: mail.text }),
-          ...(mail.html === undefined ? {} : { html: mail.html }),
-          headers: { "Auto-Submitted": "auto-generated" },
-        });
-        return { accepted: (info.accepted ?? []).map(addressOf), refused: (info.rejectedErrors ?? []).map(refusalOf) };
+        const info: SentMessageInfo = await transport.sendMail({ ...contentOf(mail, from), signal });
+        const accepted = new Set(lowerCase(z.array(z.string()).parse(info.accepted)));
+        return {
+          accepted: mail.recipients.filter((one) => accepted.has(one.toLowerCase())),
+          refused: refusalsOf(mail, z.array(smtpError).parse(info.rejectedErrors ?? [])),
+        };
       } catch (error) {
-        throw failureOf(error);
+        signal.throwIfAborted();
+        return meaningOf(mail, error);
       }
     },
     describe: createState(isOurs ? "mailbox" : "smtp", () => transport.verify()),
@@ -85,11 +93,30 @@ export function createMailTransport(config: Config): MailTransport {
   };
 }
 
+function contentOf(mail: Mail, from: Address) {
+  return {
+    messageId: mail.messageId,
+    from,
+    to: [...mail.to],
+    cc: [...mail.cc],
+    // Bcc is in the envelope alone.
+    envelope: { from: from.address, to: [...mail.recipients] },
+    subject: mail.subject,
+    ...(mail.text === undefined ? {} : { text: mail.text }),
+    ...(mail.html === undefined ? {} : { html: mail.html }),
+    headers: { "Auto-Submitted": "auto-generated" },
+  };
+}
+
 function withoutServer(from: Address): MailTransport {
   return {
     from,
     send: () =>
-      Promise.reject(new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL.", { retryable: true })),
+      Promise.reject(
+        new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL to smtp://user:password@host:port.", {
+          retryable: true,
+        }),
+      ),
     describe: () => Promise.resolve({ up: false, via: "none" }),
     close() {},
   };
@@ -112,51 +139,60 @@ function createState(via: MailState["via"], ask: () => Promise<unknown>): () => 
   };
 }
 
-function addressOf(address: string | { address: string }): string {
-  return typeof address === "string" ? address : address.address;
-}
-
-interface SmtpError {
-  readonly responseCode?: number;
-  readonly response?: string;
-  readonly recipient?: string;
-  readonly code?: string;
-}
-
-function refusalOf(error: SmtpError & { message: string }): Sent["refused"][number] {
-  return {
-    address: error.recipient ?? "",
-    reason: oneLine(error.response ?? error.message),
-    permanent: isPermanent(error),
-  };
-}
-
-function isPermanent({ responseCode }: SmtpError): boolean {
-  return responseCode !== undefined && responseCode >= 500 && responseCode < 600;
-}
+const smtpError = z.object({
+  message: z.string(),
+  /** Of the mail library: at which point it failed. */
+  code: z.string().optional(),
+  /** Of the server: 550 and the like. */
+  responseCode: z.int().optional(),
+  response: z.string().optional(),
+  recipient: z.string().optional(),
+});
+type SmtpError = z.output<typeof smtpError>;
+const wholeError = smtpError.extend({ rejectedErrors: z.array(smtpError).optional() });
 
 /**
- * A 5xx answer is final. A connection that broke after the text was sent leaves it in doubt whether the
- * server took it: it is sent again under the same Message-ID (DURABILITY.md, the promise).
+ * What the server said of the mail, as refusals. Anything else is thrown: a connection that broke after
+ * the text was sent leaves it in doubt whether the server took it, and it is sent again under the same
+ * Message-ID (DURABILITY.md, the promise).
  */
-function failureOf(thrown: unknown): StepError {
-  const error: SmtpError & { message: string } = thrown instanceof Error ? thrown : { message: String(thrown) };
-  const said = oneLine(error.response ?? error.message);
-  const code = error.responseCode;
-  if (isPermanent(error)) {
-    return new StepError("mail-refused", `The mail server refused the mail: ${said}.`, {
-      cause: thrown,
-      details: { status: code ?? null },
-    });
-  }
-  const details = { status: code ?? null, ...(code === undefined ? { unsure: true } : {}) };
-  return new StepError("mail-unavailable", `The mail server could not take the mail now: ${said}.`, {
+function meaningOf(mail: Mail, thrown: unknown): Sent {
+  const parsed = wholeError.safeParse(thrown);
+  const error = parsed.success ? parsed.data : { message: String(thrown) };
+  if (error.rejectedErrors !== undefined && error.rejectedErrors.length > 0)
+    return { accepted: [], refused: refusalsOf(mail, error.rejectedErrors) };
+  if (isOfMail(error)) return { accepted: [], refused: mail.recipients.map((address) => refusalOf(address, error)) };
+  throw new StepError("mail-unavailable", `The mail server could not take the mail now: ${saidIn(error)}.`, {
     retryable: true,
     cause: thrown,
-    details,
+    details: error.responseCode === undefined ? { unsure: true } : { status: error.responseCode },
   });
 }
 
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim().slice(0, 500).replace(/\.$/, "");
+/** Whether the server speaks of this mail; a refused greeting or login is no fault of the mail's. */
+function isOfMail({ code, responseCode }: SmtpError): boolean {
+  if (code === "EENVELOPE") return responseCode !== undefined;
+  // Without a server's code: it is larger than the server takes.
+  return code === "EMESSAGE";
+}
+
+function refusalsOf(mail: Mail, errors: readonly SmtpError[]): Refusal[] {
+  const byAddress = new Map(errors.map((error) => [error.recipient?.toLowerCase(), error]));
+  return mail.recipients.flatMap((address) => {
+    const error = byAddress.get(address.toLowerCase());
+    return error === undefined ? [] : [refusalOf(address, error)];
+  });
+}
+
+function refusalOf(address: string, error: SmtpError): Refusal {
+  return { address, reason: saidIn(error), permanent: error.responseCode === undefined || error.responseCode >= 500 };
+}
+
+function saidIn(error: SmtpError): string {
+  return (error.response ?? error.message).replace(/\s+/g, " ").trim().slice(0, 500).replace(/\.$/, "");
+}
+
+// The library writes an address's domain in its own way.
+function lowerCase(addresses: readonly string[]): string[] {
+  return addresses.map((address) => address.toLowerCase());
 }

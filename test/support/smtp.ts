@@ -39,7 +39,7 @@ export async function startTestSmtp({ port = 0 } = {}): Promise<TestSmtp> {
     closeTimeout: 100,
     logger: false,
     onRcptTo({ address }, _session, done) {
-      answer(() => test.behaviour.recipient?.(address), done);
+      void answer(() => test.behaviour.recipient?.(address), done);
     },
     onData(stream, session, done) {
       const chunks: Buffer[] = [];
@@ -50,7 +50,7 @@ export async function startTestSmtp({ port = 0 } = {}): Promise<TestSmtp> {
           raw: Buffer.concat(chunks).toString(),
         };
         mails.push(mail);
-        answer(() => test.behaviour.data?.(mail, session), done);
+        void answer(() => test.behaviour.data?.(mail, session), done);
       });
     },
   });
@@ -75,11 +75,12 @@ export async function startTestSmtp({ port = 0 } = {}): Promise<TestSmtp> {
   return test;
 }
 
-function answer(behave: () => void | Promise<void>, done: (error?: Error | null) => void): void {
-  Promise.resolve()
-    .then(behave)
-    .then(
-      () => done(),
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-    );
+async function answer(behave: () => void | Promise<void>, done: (error?: Error | null) => void): Promise<void> {
+  let failure: Error | undefined;
+  try {
+    await behave();
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+  }
+  done(failure);
 }
