@@ -154,9 +154,9 @@ function compareLeaf(leaf: Leaf, target: Target, context: Context): string {
     case "lessThanOrEqual":
       return orderSql(target, "<=", value, param);
     case "in":
-      return inSql(target, listOf(leaf, context.at), param);
+      return inSql(target, leaf, context);
     case "notIn":
-      return `(${target.sql} is null or not (${inSql(target, listOf(leaf, context.at), param)}))`;
+      return `(${target.sql} is null or not (${inSql(target, leaf, context)}))`;
     case "contains":
       return containsSql(target, value, context);
     case "notContains":
@@ -186,9 +186,14 @@ function orderSql(target: Target, sign: string, value: Json, param: (value: Json
   return value === null ? "false" : `${target.sql} ${sign} ${param(value)}`;
 }
 
-function inSql(target: Target, items: readonly Json[], param: (value: Json) => string): string {
-  const present = items.filter((item) => item !== null);
-  return present.length === 0 ? "false" : `${target.sql} in (${present.map(param).join(", ")})`;
+/** One parameter for the whole list: the statement's text, and so its name, is the same for any length. */
+function inSql(target: Target, leaf: Leaf, { statement, at }: Context): string {
+  const present = listOf(leaf, at).filter((item) => item !== null);
+  const items = statement.param(
+    present.map((item) => checkValue(target, item, leaf, at)),
+    `${target.type}[]`,
+  );
+  return `${target.sql} in (select ${target.parameter("i.item")} from unnest(${items}) i(item))`;
 }
 
 function listOf(leaf: Leaf, at: string): Json[] {

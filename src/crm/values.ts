@@ -23,6 +23,8 @@ export function checkValues(
     const place = at === "" ? name : `${at}.${name}`;
     if (field === undefined) issues.push({ path: place, message: unknownField(object, name) });
     else if (systemFields.has(name)) issues.push({ path: place, message: `"${name}" is set by the CRM itself` });
+    else if (value === null && field.required)
+      issues.push({ path: place, message: `${object.name}.${name} must have a value; it cannot be cleared` });
     else {
       try {
         parsed.push({ field, value: value === null ? null : field.info.parse(value, field.settings) });

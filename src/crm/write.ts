@@ -144,6 +144,7 @@ export function addDelete(options: WriteOptions, { id, permanently }: { id: stri
     ? `delete from ${object.table} t using locked l where t.id = l.id returning t.id, null::jsonb as record`
     : `update ${object.table} t set deleted_at = clock_timestamp(), updated_at = clock_timestamp(), updated_by = ${p(actorJson(options.actor), "jsonb")}
        from locked l where t.id = l.id returning t.id, ${recordJson(object, "t")} as record`;
+  if (permanently) addFollowing(options);
   statement.with("removed", change);
   const kind = permanently ? "destroyed" : "deleted";
   addEvent(
@@ -156,6 +157,38 @@ export function addDelete(options: WriteOptions, { id, permanently }: { id: stri
     `select d.id, 'deleted' as outcome, coalesce(d.record, ${recordJson(object, "l")}) as record, ${recordJson(object, "l")} as before, '{}'::text[] as changed_fields
      from removed d join locked l on l.id = d.id`,
   );
+}
+
+/**
+ * What refers to a record that is destroyed: links go with it, other relations are cleared, each with a
+ * record event of its own. The foreign keys would do the same, silently.
+ */
+function addFollowing(options: WriteOptions): void {
+  const { statement, objects, object } = options;
+  const actor = statement.param(actorJson(options.actor), "jsonb");
+  for (const other of objects.list()) {
+    for (const field of other.fields.filter(({ relation }) => relation?.object === object.name)) {
+      const name = `${other.name}_${field.name}`.toLowerCase();
+      const columns = ["id", ...other.fields.map((known) => known.column)];
+      statement.with(
+        `${name}_were`,
+        `select ${columns.map((column) => `r.${column}`).join(", ")} from ${other.table} r, locked l where r.${field.column} = l.id for update of r`,
+      );
+      const goes = field.settings["onDelete"] === "cascade";
+      const change = goes
+        ? `delete from ${other.table} t using ${name}_were w where t.id = w.id returning t.id, null::jsonb as record`
+        : `update ${other.table} t set ${field.column} = null, updated_at = clock_timestamp(), updated_by = ${actor}
+           from ${name}_were w where t.id = w.id returning t.id, ${recordJson(other, "t")} as record`;
+      statement.with(`${name}_changed`, change);
+      const [kind, fields] = goes ? ["destroyed", "'{}'::text[]"] : ["updated", `array['${field.name}']`];
+      addEvent(
+        options,
+        `${name}_event`,
+        `select '${kind}', c.id, ${recordJson(other, "w")}, c.record, ${fields} from ${name}_changed c join ${name}_were w on w.id = c.id`,
+        other,
+      );
+    }
+  }
 }
 
 /** Adds the record event of what `select` (kind, id, before, after, changed fields) changed. */
