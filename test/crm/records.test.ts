@@ -62,7 +62,7 @@ test("an update says what was and what changed; unnamed fields and sub-fields st
   expect(changed).toMatchObject({
     outcome: "updated",
     before: made,
-    changedFields: ["city", "name"],
+    changedFields: ["name", "city"],
     record: { name: { firstName: "B", lastName: "D" }, jobTitle: "CTO", city: null },
   });
   expect(changed.record["updatedAt"]! > made["updatedAt"]!).toBe(true);
