@@ -58,6 +58,13 @@ const environment = z.object({
   QUICK_LANE: flag
     .default(true)
     .describe("false: every step of versions activated from now on is an activity of its own (tests and bench)"),
+  RUN_HISTORY_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3_650)
+    .default(30)
+    .describe("days after which a closed run is forgotten"),
   WORKER_RUNS_CONCURRENCY: z.coerce
     .number()
     .int()

@@ -11,7 +11,7 @@ const oneMigratorAtATime = 7_203_485_911;
 const dayMs = 86_400_000;
 
 /** Tables cut by the time in their run id (DURABILITY.md §8). */
-const partitioned = ["step_results", "step_attempts", "outside_calls"] as const;
+export const partitionedTables = ["step_results", "step_attempts", "outside_calls"] as const;
 
 /**
  * Brings the core schema up to date, forward only, each file in a transaction of its own. Two at once
@@ -34,15 +34,20 @@ export async function migrate(databaseUrl: string): Promise<void> {
 /** Makes the partitions of the next seven days; run at start and daily. Safe to run at any time. */
 export async function createPartitions(sql: Sql, now: Date): Promise<void> {
   const today = Math.floor(now.getTime() / dayMs) * dayMs;
-  for (const table of partitioned) {
+  for (const table of partitionedTables) {
     for (let day = 0; day <= 7; day++) {
       await createPartition(sql, table, new Date(today + day * dayMs));
     }
   }
 }
 
+/** The quoted name of a table's partition for a day. */
+export function partitionName(table: string, day: Date): string {
+  return `tandem.${identifier(`${table}_${day.toISOString().slice(0, 10).replaceAll("-", "")}`)}`;
+}
+
 async function createPartition(sql: Sql, table: string, day: Date): Promise<void> {
-  const name = `tandem.${identifier(`${table}_${day.toISOString().slice(0, 10).replaceAll("-", "")}`)}`;
+  const name = partitionName(table, day);
   const { rows } = await sql.query<{ present: boolean }>("select to_regclass($1) is not null as present", [name]);
   if (rows[0]?.present === true) return;
   const [from, to] = [firstIdAt(day), firstIdAt(new Date(day.getTime() + dayMs))];

@@ -7,6 +7,7 @@ import { createPartitions } from "../migrations.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { channels, listen } from "../runs/doorbell.ts";
 import { createRelay } from "../runs/relay.ts";
+import { createRetention } from "../runs/retention.ts";
 import { createPool, type SqlPool } from "../sql.ts";
 import { startEngine, type Engine } from "./engine.ts";
 import { createPresence } from "./presence.ts";
@@ -51,6 +52,10 @@ const bells = listen(
   log,
 );
 shutdown.defer("the bells", () => bells.stop());
+
+const retention = createRetention({ pool, log, days: config.RUN_HISTORY_DAYS });
+retention.start();
+shutdown.defer("the retention", () => retention.stop());
 
 const partitions = setInterval(
   () =>
