@@ -73,6 +73,7 @@ const script = `"use strict";
 const $ = (id) => document.getElementById(id);
 const main = document.querySelector("main");
 let chosen;
+let shown = "";
 
 function element(tag, text, attributes = {}) {
   const made = document.createElement(tag);
@@ -104,6 +105,7 @@ async function load() {
 }
 
 function askForKey(why) {
+  shown = "";
   $("login").hidden = false;
   main.hidden = true;
   $("refresh").hidden = true;
@@ -116,11 +118,17 @@ function show(mails) {
   main.hidden = false;
   $("refresh").hidden = false;
   $("state").textContent = mails.length === 0 ? "No mail yet." : mails.length === 1 ? "1 mail" : mails.length + " mails";
+  // Most refreshes bring nothing new, and who reads or moves by keyboard must not be thrown out.
+  const ids = mails.map((mail) => mail.id).join();
+  if (ids === shown) return;
+  shown = ids;
+  const focused = document.activeElement?.dataset.mail;
   $("list").replaceChildren(...mails.map(item));
+  if (focused !== undefined) $("list").querySelector('[data-mail="' + focused + '"]')?.focus();
 }
 
 function item(mail) {
-  const button = element("button", undefined, { type: "button" });
+  const button = element("button", undefined, { type: "button", "data-mail": mail.id });
   button.append(element("strong", mail.subject || "(no subject)"), element("span", mail.to.join(", ") + " · " + new Date(mail.receivedAt).toLocaleString()));
   if (mail.id === chosen) button.setAttribute("aria-current", "true");
   button.addEventListener("click", () => open(mail, button));
