@@ -42,6 +42,7 @@ const html = `<!doctype html>
 
 const style = `:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 18%, transparent); --soft: color-mix(in srgb, currentColor 60%, transparent); --mark: #2f6fde; }
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; display: flex; flex-direction: column; height: 100vh; }
 header { display: flex; align-items: baseline; gap: 1rem; padding: .8rem 1.2rem; border-bottom: 1px solid var(--line); }
 h1 { font-size: 1.1rem; margin: 0; }
@@ -54,7 +55,6 @@ form input { width: min(32rem, 100%); }
 form .hint { flex-basis: 100%; }
 .hint { color: var(--soft); margin: 0; }
 main { flex: 1; display: grid; grid-template-columns: minmax(16rem, 26rem) 1fr; min-height: 0; }
-main[hidden] { display: none; }
 #list { list-style: none; margin: 0; padding: 0; overflow: auto; border-right: 1px solid var(--line); }
 #list button { display: block; width: 100%; text-align: left; border: 0; border-bottom: 1px solid var(--line); border-radius: 0; padding: .6rem 1.2rem; }
 #list button[aria-current="true"] { background: color-mix(in srgb, var(--mark) 14%, transparent); }
@@ -156,6 +156,7 @@ function open(mail, button) {
 $("login").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("tandem-key", $("key").value.trim());
+  $("key").value = "";
   void load();
 });
 $("refresh").addEventListener("click", () => void load());
