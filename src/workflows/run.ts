@@ -38,8 +38,13 @@ const local = proxyLocalActivities<Pick<Activities, "runBlock" | "readWait" | "c
   retry: { maximumAttempts: 3, initialInterval: "100ms" },
 });
 
+/** What the Web UI shows as the workflow's result: how each step came out. */
+export interface RunSummary {
+  readonly steps: { readonly [path: string]: string };
+}
+
 /** One run: walks the plan, and writes nothing but by activities. */
-export async function run(input: RunInput): Promise<void> {
+export async function run(input: RunInput): Promise<RunSummary> {
   const walker = createWalker(input);
   const ending = await walker.walk().catch((error: unknown): CloseInput["ending"] => {
     if (isCancellation(error)) return { kind: "cancelled" };
@@ -48,6 +53,7 @@ export async function run(input: RunInput): Promise<void> {
   const scope = CancellationScope.current();
   const closed = walker.closed() ?? (await CancellationScope.nonCancellable(() => close(input, ending, scope)));
   report(closed);
+  return { steps: walker.states() };
 }
 
 /** Makes the workflow end in Temporal as the run ended in the ledger. */
@@ -134,6 +140,7 @@ function createWalker(input: RunInput) {
   }
 
   return {
+    states: () => progress.states(),
     /** How the run ended, if a block has closed it. */
     closed: () => closed,
     async walk(): Promise<RunEnding> {
@@ -188,8 +195,9 @@ function summaryOf(plan: Plan, first: PlanStep): string {
 /** The short table of steps that Temporal's Web UI shows as the workflow's current details. */
 function createProgress() {
   const rows = new Map<string, string>();
+  const mostShown = 40;
   const show = (): void => {
-    const shown = [...rows].slice(-40).map(([path, state]) => `| ${path} | ${state} |`);
+    const shown = [...rows].slice(-mostShown).map(([path, state]) => `| ${path} | ${state} |`);
     setCurrentDetails(["| step | state |", "| --- | --- |", ...shown].join("\n"));
   };
   const set = (path: string, state: string): void => {
@@ -197,6 +205,7 @@ function createProgress() {
     show();
   };
   return {
+    states: () => Object.fromEntries([...rows].slice(-mostShown)),
     begin: (path: string) => set(path, "running"),
     wait: (path: string) => set(path, "waits for its next try"),
     note: (path: string, verdict: Verdict) => set(path, stateOf(verdict)),
