@@ -15,16 +15,22 @@ const sources = [
 ];
 
 /** The bundle of today's workflows; built once, whichever test file asks first. */
-export async function workflowBundlePath(): Promise<string> {
+export function workflowBundlePath(): Promise<string> {
+  return (path ??= buildBundle());
+}
+
+let path: Promise<string> | undefined;
+
+async function buildBundle(): Promise<string> {
   const hash = createHash("sha256");
   for (const source of sources) hash.update(await readFile(join(projectRoot, source)));
-  const path = join(tmpdir(), `tandem-workflows-${hash.digest("hex").slice(0, 16)}.js`);
-  if (existsSync(path)) return path;
+  const file = join(tmpdir(), `tandem-workflows-${hash.digest("hex").slice(0, 16)}.js`);
+  if (existsSync(file)) return file;
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(projectRoot, "src/workflows/index.ts"),
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {}, log() {} },
   });
-  await writeFile(`${path}.${process.pid}`, code);
-  await rename(`${path}.${process.pid}`, path);
-  return path;
+  await writeFile(`${file}.${process.pid}`, code);
+  await rename(`${file}.${process.pid}`, file);
+  return file;
 }
