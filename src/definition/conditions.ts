@@ -1,34 +1,14 @@
 import { z } from "zod";
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
-import { matches } from "./conditions/operators.ts";
+import { faultOfOther, matches, operators, type Operator } from "./conditions/operators.ts";
 import { compileValue, ExpressionError, type Compiled, type Evaluation, type Reference } from "./expressions.ts";
 import { ValueFault } from "./expressions/values.ts";
+import { passOn } from "./issues.ts";
+import { didYouMean } from "./suggest.ts";
 
-/** Every operator of the one grammar, on values and on records alike. */
-export const operators = [
-  "equals",
-  "notEquals",
-  "greaterThan",
-  "greaterThanOrEqual",
-  "lessThan",
-  "lessThanOrEqual",
-  "contains",
-  "notContains",
-  "startsWith",
-  "endsWith",
-  "in",
-  "notIn",
-  "isEmpty",
-  "isNotEmpty",
-  "inLast",
-  "inNext",
-] as const;
-
-export type Operator = (typeof operators)[number];
-
-/** Operators that compare with nothing. */
-export const unaryOperators: ReadonlySet<Operator> = new Set<Operator>(["isEmpty", "isNotEmpty"]);
+export { orderOf as compareValues } from "./conditions/comparing.ts";
+export { matches, operators, unaryOperators, type Operator } from "./conditions/operators.ts";
 
 /** A condition on values: the leaves' sides are values or expressions. */
 export type Condition =
@@ -44,84 +24,97 @@ export type RecordCondition =
   | { not: RecordCondition }
   | { field: string; operator: Operator; value?: Json | undefined };
 
-const operator = z.enum(operators);
-const json = z.json() as z.ZodType<Json>;
+const onRecordTriggersOnly = new Set(["changed", "changedFrom", "became"]);
 
-function needsOther(leaf: { operator: Operator }, other: unknown, name: string, context: z.core.$RefinementCtx): void {
-  const unary = unaryOperators.has(leaf.operator);
-  if (unary && other !== undefined)
-    context.addIssue({ code: "custom", path: [name], message: `"${leaf.operator}" takes no "${name}"` });
-  if (!unary && other === undefined)
-    context.addIssue({ code: "custom", message: `"${leaf.operator}" needs "${name}"` });
-}
+const operator = z.enum(operators, {
+  error({ input }) {
+    if (typeof input !== "string") return "an operator is needed, such as equals";
+    if (onRecordTriggersOnly.has(input)) return `the operator "${input}" is for conditions of record triggers only`;
+    return `unknown operator "${input}"${didYouMean(input, operators)}`;
+  },
+});
 
 const valueLeaf = z
-  .strictObject({ left: json, operator, right: json.optional() })
-  .superRefine((leaf, context) => needsOther(leaf, leaf.right, "right", context));
+  .strictObject({ left: z.json(), operator, right: z.json().optional() })
+  .superRefine((leaf, context) => checkOther(leaf, "right", context));
 const recordLeaf = z
-  .strictObject({ field: z.string().min(1).max(200), operator, value: json.optional() })
-  .superRefine((leaf, context) => needsOther(leaf, leaf.value, "value", context));
+  .strictObject({ field: z.string().min(1).max(200), operator, value: z.json().optional() })
+  .superRefine((leaf, context) => checkOther(leaf, "value", context));
 
-/** `all`, `any` and `not` around leaves; the keys of a node say which of them it is. */
-function groups<Leaf extends z.ZodType>(leaf: Leaf, self: () => z.ZodType) {
-  const all = z.strictObject({ all: z.array(z.lazy(self)).max(100) });
-  const any = z.strictObject({ any: z.array(z.lazy(self)).max(100) });
-  const not = z.strictObject({ not: z.lazy(self) });
-  return z.unknown().transform((node, context) => {
-    const keys = isJsonObject(node) ? Object.keys(node) : [];
-    const shape = keys.includes("all") ? all : keys.includes("any") ? any : keys.includes("not") ? not : leaf;
-    const parsed = shape.safeParse(node);
-    if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues)
-      context.addIssue({ code: "custom", path: issue.path, message: issue.message });
-    return z.NEVER;
-  });
+/** The other side is there where the operator needs one, and of the kind that it takes. */
+function checkOther(
+  leaf: { readonly operator: Operator; readonly right?: Json | undefined; readonly value?: Json | undefined },
+  key: "right" | "value",
+  context: z.core.$RefinementCtx,
+): void {
+  const message = faultOfOther(leaf.operator, leaf[key]);
+  if (message === undefined) return;
+  const isThere = leaf[key] !== undefined;
+  context.addIssue({ code: "custom", path: isThere ? [key] : [], message: isThere ? message : `${message}: "${key}"` });
 }
 
-export const conditionSchema = groups(valueLeaf, () => conditionSchema) as unknown as z.ZodType<Condition>;
-export const recordConditionSchema = groups(
-  recordLeaf,
-  () => recordConditionSchema,
-) as unknown as z.ZodType<RecordCondition>;
+/** `all`, `any` and `not` around leaves. The keys of a node say which it is, so that only one of them speaks. */
+function conditionOf<Node>(leaf: z.ZodType<Node>): z.ZodType<Node> {
+  const self: z.ZodType<Node> = z.lazy(() => node);
+  const group = z.array(self).max(100);
+  const shapes: Readonly<Record<string, z.ZodType>> = {
+    all: z.strictObject({ all: group }),
+    any: z.strictObject({ any: group }),
+    not: z.strictObject({ not: self }),
+  };
+  const node: z.ZodType<Node> = z.unknown().transform((source, context): Node => {
+    const key = isJsonObject(source) ? Object.keys(shapes).find((name) => Object.hasOwn(source, name)) : undefined;
+    const shape = (key === undefined ? leaf : shapes[key]) as z.ZodType<Node>;
+    const parsed = shape.safeParse(source);
+    return parsed.success ? parsed.data : passOn(parsed.error, shape, context);
+  });
+  return node;
+}
+
+export const conditionSchema: z.ZodType<Condition> = conditionOf<Condition>(valueLeaf);
+/** Before expressions are evaluated a leaf's value may be any JSON. */
+export const recordConditionSchema: z.ZodType<RecordCondition> = conditionOf<RecordCondition>(recordLeaf);
 
 type Test = (evaluation: Evaluation) => boolean;
+
+interface Compiling {
+  readonly references: Reference[];
+  readonly issues: Issue[];
+}
 
 /** Compiles a condition on values. `optional` is refused in it: a value left out would change its meaning. */
 export function compileCondition(
   source: Condition,
-  { at }: { at: string },
+  { at }: { readonly at: string },
 ): { readonly compiled: Compiled<boolean>; readonly issues: readonly Issue[] } {
-  const references: Reference[] = [];
-  const issues: Issue[] = [];
-  const evaluate = compileNode(source, at, { references, issues });
-  return { compiled: { references, evaluate }, issues };
+  const compiling: Compiling = { references: [], issues: [] };
+  const evaluate = compileNode(source, at, compiling);
+  return { compiled: { references: compiling.references, evaluate }, issues: compiling.issues };
 }
 
-function compileNode(source: Condition, at: string, into: { references: Reference[]; issues: Issue[] }): Test {
+function compileNode(source: Condition, at: string, compiling: Compiling): Test {
+  const each = (items: readonly Condition[], key: string): Test[] =>
+    items.map((item, position) => compileNode(item, placeOf(placeOf(at, key), position), compiling));
   if ("all" in source) {
-    const tests = source.all.map((item, i) => compileNode(item, placeOf(placeOf(at, "all"), i), into));
+    const tests = each(source.all, "all");
     return (evaluation) => tests.every((test) => test(evaluation));
   }
   if ("any" in source) {
-    const tests = source.any.map((item, i) => compileNode(item, placeOf(placeOf(at, "any"), i), into));
+    const tests = each(source.any, "any");
     return (evaluation) => tests.some((test) => test(evaluation));
   }
   if ("not" in source) {
-    const test = compileNode(source.not, placeOf(at, "not"), into);
+    const test = compileNode(source.not, placeOf(at, "not"), compiling);
     return (evaluation) => !test(evaluation);
   }
-  return compileLeaf(source, at, into);
+  return compileLeaf(source, at, compiling);
 }
 
-function compileLeaf(
-  source: Extract<Condition, { left: Json }>,
-  at: string,
-  into: { references: Reference[]; issues: Issue[] },
-): Test {
-  const side = (value: Json, key: string) => {
+function compileLeaf(source: Extract<Condition, { left: Json }>, at: string, compiling: Compiling): Test {
+  const side = (value: Json, key: string): Compiled => {
     const { compiled, issues } = compileValue(value, { at: placeOf(at, key), optional: "refused" });
-    into.references.push(...compiled.references);
-    into.issues.push(...issues);
+    compiling.references.push(...compiled.references);
+    compiling.issues.push(...issues);
     return compiled;
   };
   const left = side(source.left, "left");
@@ -131,8 +124,8 @@ function compileLeaf(
     try {
       return matches(a, source.operator, b, evaluation);
     } catch (error) {
-      if (error instanceof ValueFault) throw new ExpressionError(at, error.message, { cause: error });
-      throw error;
+      if (!(error instanceof ValueFault)) throw error;
+      throw new ExpressionError(at, error.message, { cause: error });
     }
   };
 }

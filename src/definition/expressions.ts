@@ -1,13 +1,17 @@
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import type { Place } from "./expressions/escape.ts";
-import { evaluateChain, renderText, writePath, type Evaluation } from "./expressions/evaluate.ts";
-import { parse, SyntaxFault, type Chain, type Operand, type Parsed, type PathSegment } from "./expressions/parse.ts";
-import { ValueFault } from "./expressions/values.ts";
+import { evaluateChain, type Evaluation, type Scope } from "./expressions/evaluate.ts";
+import { createMeter } from "./expressions/meter.ts";
+import { parse } from "./expressions/parse.ts";
+import { chainsOf, readsOf } from "./expressions/references.ts";
+import { render } from "./expressions/render.ts";
+import { SyntaxFault, type Chain, type Parts, type PathSegment } from "./expressions/syntax.ts";
+import { limited, MissingFault, ValueFault } from "./expressions/values.ts";
 
 export type { Place } from "./expressions/escape.ts";
 export type { Evaluation, Lookup } from "./expressions/evaluate.ts";
-export type { PathSegment } from "./expressions/parse.ts";
+export type { PathSegment } from "./expressions/syntax.ts";
 export { filterNames } from "./expressions/filters.ts";
 
 /** A path that an expression reads. */
@@ -30,6 +34,7 @@ export interface Compiled<T = Json | undefined> {
 export interface CompileOptions {
   /** The value's place in the definition: `steps[1].input`. */
   readonly at: string;
+  /** How expressions in text are escaped; by default `data`: not at all. */
   readonly place?: Place;
   /** Places by top-level key of the value. */
   readonly places?: Readonly<Record<string, Place>>;
@@ -53,21 +58,21 @@ export class ExpressionError extends Error {
 /** Names that a step's id may not have: the roots of expressions, and Liquid's own words. */
 export const reservedWords: ReadonlySet<string> = new Set(
   (
-    "settings trigger run workspace now error secrets each output true false nil null empty blank and or not contains in " +
+    "settings trigger run workspace now error secrets each output constructor prototype " +
+    "true false nil null empty blank and or not contains in " +
     "for endfor if endif elsif else unless endunless case endcase when forloop break continue assign with reversed limit offset"
   ).split(" "),
 );
 
-/** Longest text that an expression may make, in bytes of UTF-8. */
-const mostTextBytes = 1_048_576;
-
-type Node = (evaluation: Evaluation) => Json | undefined;
+/** Gives the value of one part of the source; undefined when `optional` dropped it. */
+type Node = (scope: Scope) => Json | undefined;
 
 interface Compiling {
   readonly references: Reference[];
   readonly issues: Issue[];
 }
 
+/** Where a value stands, and what may stand there. */
 interface Spot {
   readonly at: string;
   readonly place: Place;
@@ -81,18 +86,20 @@ export function compileValue(
 ): { readonly compiled: Compiled; readonly issues: readonly Issue[] } {
   const compiling: Compiling = { references: [], issues: [] };
   const root: Spot = { at: options.at, place: options.place ?? "data", optional: options.optional === "allowed" };
-  const evaluate = isJsonObject(source)
-    ? compileTop(source, root, options, compiling)
+  const node = isJsonObject(source)
+    ? compileObject(source, compiling, (key) => topSpot(key, root, options))
     : compileAny(source, root, compiling);
+  const evaluate = (evaluation: Evaluation): Json | undefined => node({ ...evaluation, ...createMeter() });
   return { compiled: { references: compiling.references, evaluate }, issues: compiling.issues };
 }
 
-function compileTop(source: { [key: string]: Json }, root: Spot, options: CompileOptions, compiling: Compiling): Node {
-  return compileObject(source, compiling, (key) => ({
+function topSpot(key: string, root: Spot, { places, strict }: CompileOptions): Spot {
+  const place = places !== undefined && Object.hasOwn(places, key) ? places[key] : undefined;
+  return {
     at: placeOf(root.at, key),
-    place: options.places?.[key] ?? root.place,
-    optional: root.optional && options.strict?.includes(key) !== true,
-  }));
+    place: place ?? root.place,
+    optional: root.optional && strict?.includes(key) !== true,
+  };
 }
 
 function compileAny(source: Json, spot: Spot, compiling: Compiling): Node {
@@ -103,13 +110,16 @@ function compileAny(source: Json, spot: Spot, compiling: Compiling): Node {
 }
 
 function compileObject(source: { [key: string]: Json }, compiling: Compiling, spotOf: (key: string) => Spot): Node {
-  const entries = Object.entries(source).map(
-    ([key, value]) => [key, compileAny(value, spotOf(key), compiling)] as const,
-  );
-  return (evaluation) => {
+  const entries = Object.entries(source).map(([key, value]) => ({
+    key,
+    evaluate: compileAny(value, spotOf(key), compiling),
+  }));
+  if (Object.hasOwn(source, "__proto__"))
+    compiling.issues.push({ path: spotOf("__proto__").at, message: `a key cannot be "__proto__"` });
+  return (scope) => {
     const result: { [key: string]: Json } = {};
-    for (const [key, evaluate] of entries) {
-      const value = evaluate(evaluation);
+    for (const { key, evaluate } of entries) {
+      const value = evaluate(scope);
       if (value !== undefined) result[key] = value;
     }
     return result;
@@ -120,27 +130,33 @@ function compileList(source: readonly Json[], spot: Spot, compiling: Compiling):
   const items = source.map((item, position) =>
     compileAny(item, { ...spot, at: placeOf(spot.at, position) }, compiling),
   );
-  return (evaluation) => items.map((evaluate) => evaluate(evaluation)).filter((item) => item !== undefined);
+  return (scope) => items.map((evaluate) => evaluate(scope)).filter((item) => item !== undefined);
 }
 
 function compileText(source: string, spot: Spot, compiling: Compiling): Node {
   if (!source.includes("{{") && !source.includes("{%")) return () => source;
-  const parsed = parseAt(source, spot, compiling);
-  if (parsed === undefined) return () => null;
-  collectReferences(parsed, spot.at, compiling);
-  const whole = parsed.kind === "parts" && parsed.parts.length === 1 ? parsed.parts[0] : undefined;
-  checkOptional(parsed, whole !== undefined, spot, compiling);
-  if (whole !== undefined && typeof whole !== "string" && spot.place === "data")
-    return guarded(spot.at, (evaluation) => evaluateChain(whole, evaluation));
-  if (whole !== undefined && typeof whole !== "string" && lastFilter(whole) === "optional") {
-    return guarded(spot.at, (evaluation) =>
-      evaluateChain(whole, evaluation) === undefined ? undefined : limited(renderText(parsed, spot.place, evaluation)),
-    );
-  }
-  return guarded(spot.at, (evaluation) => limited(renderText(parsed, spot.place, evaluation)));
+  const parts = parseAt(source, spot, compiling);
+  if (parts === undefined) return () => null;
+  compiling.references.push(...readsOf(parts).map((read) => ({ ...read, at: spot.at })));
+  const [first, ...others] = parts;
+  const whole = typeof first === "object" && first.kind === "chain" && others.length === 0 ? first : undefined;
+  compiling.issues.push(...misplaced(parts, whole, spot));
+  if (whole === undefined) return guarded(spot, (scope) => render(parts, spot.place, scope));
+  if (spot.place === "data") return guarded(spot, (scope) => keepType(whole, scope));
+  // In a place for text a single expression is text too, unless it is dropped.
+  const mayDrop = whole.filters.at(-1)?.name === "optional";
+  return guarded(spot, (scope) =>
+    mayDrop && evaluateChain(whole, scope) === undefined ? undefined : render(parts, spot.place, scope),
+  );
 }
 
-function parseAt(source: string, spot: Spot, { issues }: Compiling): Parsed | undefined {
+/** A path is passed by reference, at any size; text that filters made is limited. */
+function keepType(chain: Chain, scope: Scope): Json | undefined {
+  const value = evaluateChain(chain, scope);
+  return typeof value === "string" && chain.filters.length > 0 ? limited(value) : value;
+}
+
+function parseAt(source: string, spot: Spot, { issues }: Compiling): Parts | undefined {
   try {
     return parse(source, { tags: spot.place === "text" || spot.place === "html" });
   } catch (error) {
@@ -150,104 +166,43 @@ function parseAt(source: string, spot: Spot, { issues }: Compiling): Parsed | un
   }
 }
 
-function guarded(at: string, evaluate: Node): Node {
-  return (evaluation) => {
+/** Faults of evaluation with the place where they arose; anything else is not the expression's. */
+function guarded(spot: Spot, evaluate: Node): Node {
+  return (scope) => {
     try {
-      return evaluate(evaluation);
+      return evaluate(scope);
     } catch (error) {
-      if (error instanceof ExpressionError) throw error;
-      throw new ExpressionError(at, sentenceOf(error), { cause: error });
+      if (!(error instanceof ValueFault)) throw error;
+      throw new ExpressionError(spot.at, sentenceOf(error, spot), { cause: error });
     }
   };
 }
 
-/** A fault's own sentence; Liquid's, which come from tags, without its code frames. */
-function sentenceOf(error: unknown): string {
-  const inner =
-    error instanceof Error && "originalError" in error && error.originalError instanceof Error
-      ? error.originalError
-      : error;
-  if (inner instanceof ValueFault) return inner.message;
-  if (inner instanceof RangeError) return "the expression nests too deeply";
-  const said = inner instanceof Error ? (inner.message.split("\n")[0] ?? "") : String(inner);
-  const undefinedName = /^undefined variable: ([^,]+)/.exec(said)?.[1];
-  return undefinedName === undefined ? said.replace(/, line:\d+, col:\d+$/, "") : `${undefinedName} is missing`;
+function sentenceOf(error: ValueFault, { optional }: Spot): string {
+  if (!(error instanceof MissingFault)) return error.message;
+  const leaveOut = optional ? `"| optional" to leave the key out, or ` : "";
+  return `${error.message} is missing. Add ${leaveOut}"| default: …" to say what stands in`;
 }
 
-function limited(text: string): string {
-  if (text.length > mostTextBytes || Buffer.byteLength(text) > mostTextBytes) {
-    throw new ValueFault("the text is longer than 1 MiB. Pass large values by reference, as exactly one path");
-  }
-  return text;
-}
-
-function checkOptional(parsed: Parsed, isWhole: boolean, spot: Spot, { issues }: Compiling): void {
-  for (const chain of chainsOf(parsed)) {
-    const position = chain.filters.findIndex(({ name }) => name === "optional");
-    if (position < 0) continue;
-    if (!spot.optional)
+/** What is wrong with `optional` and `raw` where they stand. */
+function misplaced(parts: Parts, whole: Chain | undefined, { at, place, optional }: Spot): Issue[] {
+  const issues: Issue[] = [];
+  for (const { filters } of chainsOf(parts)) {
+    const position = filters.findIndex(({ name }) => name === "optional");
+    if (position >= 0 && !optional)
       issues.push({
-        path: spot.at,
+        path: at,
         message: `"| optional" is refused here, since leaving the value out would change what is asked; use "| default: …"`,
       });
-    else if (!isWhole)
+    else if (position >= 0 && whole === undefined)
       issues.push({
-        path: spot.at,
+        path: at,
         message: `"| optional" stands only in a value that is one expression; inside longer text use "| default: ''"`,
       });
-    else if (position !== chain.filters.length - 1)
-      issues.push({ path: spot.at, message: `"| optional" must be the last filter` });
+    else if (position >= 0 && position < filters.length - 1)
+      issues.push({ path: at, message: `"| optional" must be the last filter` });
+    if (place === "url" && filters.some(({ name }) => name === "raw"))
+      issues.push({ path: at, message: `"| raw" is refused in URLs` });
   }
-  if (spot.place === "url" && chainsOf(parsed).some(({ filters }) => filters.some(({ name }) => name === "raw"))) {
-    issues.push({ path: spot.at, message: `"| raw" is refused in URLs` });
-  }
-}
-
-function lastFilter(chain: Chain): string | undefined {
-  return chain.filters.at(-1)?.name;
-}
-
-function chainsOf(parsed: Parsed): Chain[] {
-  return parsed.kind === "parts"
-    ? parsed.parts.filter((part) => typeof part !== "string")
-    : [...parsed.outputs.values()];
-}
-
-function collectReferences(parsed: Parsed, at: string, { references }: Compiling): void {
-  if (parsed.kind === "tags") {
-    for (const path of parsed.paths) references.push({ path, tolerant: isTolerated(parsed, path), at });
-    return;
-  }
-  for (const chain of chainsOf(parsed)) {
-    const tolerant = isTolerant(chain);
-    collectPath(chain.operand, tolerant, at, references);
-    for (const filter of chain.filters) {
-      for (const arg of filter.args) collectPath(arg, filter.name === "default", at, references);
-    }
-  }
-}
-
-function isTolerant(chain: Chain): boolean {
-  return chain.filters.some(({ name }) => name === "default" || name === "optional");
-}
-
-/** In a text with tags: every output that reads the path has a `default`. */
-function isTolerated(parsed: Extract<Parsed, { kind: "tags" }>, path: readonly PathSegment[]): boolean {
-  const wanted = path.join(".");
-  const readers = [...parsed.outputs.values()].filter(
-    ({ operand }) => operand.kind === "path" && writePath(operand) === wanted,
-  );
-  return readers.length > 0 && readers.every(isTolerant);
-}
-
-function collectPath(operand: Operand, tolerant: boolean, at: string, references: Reference[]): void {
-  if (operand.kind === "literal") return;
-  const fixed: PathSegment[] = [];
-  for (const segment of operand.segments) {
-    if (typeof segment === "object") break;
-    fixed.push(segment);
-  }
-  for (const segment of operand.segments)
-    if (typeof segment === "object") collectPath(segment, tolerant, at, references);
-  if (!(fixed.length === 1 && fixed[0] === "now")) references.push({ path: fixed, tolerant, at });
+  return issues;
 }

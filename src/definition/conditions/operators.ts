@@ -1,186 +1,103 @@
-import { Temporal } from "temporal-polyfill";
-import { z } from "zod";
 import type { Json } from "../../json.ts";
-import { readDate, type DateValue } from "../expressions/dates.ts";
-import { kindOf, number, sameJson, ValueFault } from "../expressions/values.ts";
-import type { Operator } from "../conditions.ts";
+import { kindOf, ValueFault } from "../expressions/values.ts";
+import { areEqual, fold, orderOf, type Comparing } from "./comparing.ts";
+import { faultOfSpan, isWithin } from "./spans.ts";
 
-/** What comparing needs besides the two values. */
-export interface Comparing {
-  readonly timeZone: string;
-  readonly now: Date;
-  /** E-mails, domains and the like compare without case. */
-  readonly ignoreCase?: boolean;
-}
+export { spanSchema } from "./spans.ts";
+
+/** Every operator of the one grammar, on values and on records alike. */
+export const operators = [
+  "equals",
+  "notEquals",
+  "greaterThan",
+  "greaterThanOrEqual",
+  "lessThan",
+  "lessThanOrEqual",
+  "contains",
+  "notContains",
+  "startsWith",
+  "endsWith",
+  "in",
+  "notIn",
+  "isEmpty",
+  "isNotEmpty",
+  "inLast",
+  "inNext",
+] as const;
+
+export type Operator = (typeof operators)[number];
+
+/** Operators that compare with nothing. */
+export const unaryOperators: ReadonlySet<Operator> = new Set<Operator>(["isEmpty", "isNotEmpty"]);
+
+type Compare = (left: Json, right: Json, comparing: Comparing) => boolean;
+
+const compares: Readonly<Record<Operator, Compare>> = {
+  equals: areEqual,
+  notEquals: (left, right, comparing) => !areEqual(left, right, comparing),
+  greaterThan: ordered((order) => order > 0),
+  greaterThanOrEqual: ordered((order) => order >= 0),
+  lessThan: ordered((order) => order < 0),
+  lessThanOrEqual: ordered((order) => order <= 0),
+  contains,
+  notContains: (left, right, comparing) => !contains(left, right, comparing),
+  startsWith: (left, right, comparing) =>
+    inText(left, right, "startsWith", (whole, piece) => fold(whole, comparing).startsWith(fold(piece, comparing))),
+  endsWith: (left, right, comparing) =>
+    inText(left, right, "endsWith", (whole, piece) => fold(whole, comparing).endsWith(fold(piece, comparing))),
+  in: (left, right, comparing) => items(right, "in").some((item) => areEqual(left, item, comparing)),
+  notIn: (left, right, comparing) => !items(right, "notIn").some((item) => areEqual(left, item, comparing)),
+  isEmpty,
+  isNotEmpty: (left) => !isEmpty(left),
+  inLast: (left, right, comparing) => isWithin(left, right, "inLast", comparing),
+  inNext: (left, right, comparing) => isWithin(left, right, "inNext", comparing),
+};
 
 /** Whether `left operator right` holds. Throws ValueFault where the two cannot be compared. */
 export function matches(left: Json, operator: Operator, right: Json, comparing: Comparing): boolean {
-  switch (operator) {
-    case "equals":
-      return equal(left, right, comparing);
-    case "notEquals":
-      return !equal(left, right, comparing);
-    case "greaterThan":
-      return ordered(left, right, comparing, (order) => order > 0);
-    case "greaterThanOrEqual":
-      return ordered(left, right, comparing, (order) => order >= 0);
-    case "lessThan":
-      return ordered(left, right, comparing, (order) => order < 0);
-    case "lessThanOrEqual":
-      return ordered(left, right, comparing, (order) => order <= 0);
-    case "contains":
-      return contains(left, right, comparing);
-    case "notContains":
-      return !contains(left, right, comparing);
-    case "startsWith":
-      return part(left, right, "startsWith", comparing, (whole, piece) => whole.startsWith(piece));
-    case "endsWith":
-      return part(left, right, "endsWith", comparing, (whole, piece) => whole.endsWith(piece));
-    case "in":
-      return items(right, "in").some((item) => equal(left, item, comparing));
-    case "notIn":
-      return !items(right, "notIn").some((item) => equal(left, item, comparing));
-    case "isEmpty":
-      return isEmpty(left);
-    case "isNotEmpty":
-      return !isEmpty(left);
-    case "inLast":
-      return within(left, right, "inLast", comparing);
-    case "inNext":
-      return within(left, right, "inNext", comparing);
-  }
+  return compares[operator](left, right, comparing);
 }
 
-/** Null, empty text, an empty list, an object of nothing. */
+/** What is wrong with what an operator is given, as written: before expressions in it are evaluated. */
+export function faultOfOther(operator: Operator, other: Json | undefined): string | undefined {
+  if (unaryOperators.has(operator)) return other === undefined ? undefined : `"${operator}" compares with nothing`;
+  if (other === undefined) return `"${operator}" needs something to compare with`;
+  if (typeof other === "string" && other.includes("{{")) return undefined;
+  if ((operator === "in" || operator === "notIn") && !Array.isArray(other)) return `"${operator}" takes a list`;
+  if (operator !== "inLast" && operator !== "inNext") return undefined;
+  const fault = faultOfSpan(other);
+  return fault === undefined ? undefined : `"${operator}" ${fault}`;
+}
+
+/** Null, empty text, an empty list, an object of nothing else. */
 export function isEmpty(value: Json): boolean {
   if (value === null || value === "") return true;
   if (Array.isArray(value)) return value.length === 0;
-  return typeof value === "object" && Object.values(value).every((part) => part === null || part === "");
+  return typeof value === "object" && Object.values(value).every(isEmpty);
 }
 
-function fold(value: Json, comparing: Comparing): Json {
-  return typeof value === "string" ? foldText(value, comparing) : value;
-}
-
-function foldText(text: string, { ignoreCase }: Comparing): string {
-  return ignoreCase === true ? text.toLowerCase() : text;
-}
-
-function equal(left: Json, right: Json, comparing: Comparing): boolean {
-  const [a, b] = [fold(left, comparing), fold(right, comparing)];
-  if (sameJson(a, b)) return true;
-  if (typeof a === "string" && typeof b === "string") {
-    const dates = bothDates(a, b, comparing);
-    return dates !== undefined && orderOfDates(...dates) === 0;
-  }
-  return isNumberPair(a, b) && orderOfNumbers(a, b) === 0;
-}
-
-/** Below, at or above 0 as left orders before, with or after right; null where one of them is null. */
-export function compare(left: Json, right: Json, comparing: Comparing): number | null {
-  if (left === null || right === null) return null;
-  const [a, b] = [fold(left, comparing), fold(right, comparing)];
-  if (typeof a === "number" && typeof b === "number") return a - b;
-  if (isNumberPair(a, b)) return orderOfNumbers(a, b);
-  if (typeof a === "string" && typeof b === "string") {
-    const dates = bothDates(a, b, comparing);
-    if (dates !== undefined) return orderOfDates(...dates);
-    return a < b ? -1 : a > b ? 1 : 0;
-  }
-  if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
-  throw new ValueFault(`${kindOf(left)} and ${kindOf(right)} have no order`);
-}
-
-function ordered(left: Json, right: Json, comparing: Comparing, holds: (order: number) => boolean): boolean {
-  const order = compare(left, right, comparing);
-  return order !== null && holds(order);
-}
-
-const numeric = /^-?\d+(\.\d+)?$/;
-
-/** A number beside text that is a number; two integers too large for a number stay exact. */
-function isNumberPair(a: Json, b: Json): boolean {
-  const isNumeric = (value: Json): boolean =>
-    typeof value === "number" || (typeof value === "string" && numeric.test(value));
-  return isNumeric(a) && isNumeric(b) && (typeof a === "number" || typeof b === "number" || isLong(a) || isLong(b));
-}
-
-function isLong(value: Json): boolean {
-  return typeof value === "string" && /^-?\d{16,}$/.test(value);
-}
-
-function orderOfNumbers(a: Json, b: Json): number {
-  const read = (value: Json): number | bigint =>
-    typeof value === "string" && value.includes(".") ? Number(value) : number(value, "comparing");
-  const [x, y] = [read(a), read(b)];
-  return x < y ? -1 : x > y ? 1 : 0;
-}
-
-/** Both as days or both as moments; undefined when one is no date. A day beside a moment is an error. */
-function bothDates(a: string, b: string, { timeZone }: Comparing): [DateValue, DateValue] | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}/.test(a) || !/^\d{4}-\d{2}-\d{2}/.test(b)) return undefined;
-  const [x, y] = [readDate(a, timeZone), readDate(b, timeZone)];
-  if (x === undefined || y === undefined) return undefined;
-  if ("day" in x !== "day" in y)
-    throw new ValueFault(
-      `the date ${"day" in x ? a : b} and the moment ${"day" in x ? b : a} cannot be compared; use start_of_day`,
-    );
-  return [x, y];
-}
-
-function orderOfDates(a: DateValue, b: DateValue): number {
-  if ("day" in a && "day" in b) return Temporal.PlainDate.compare(a.day, b.day);
-  if ("moment" in a && "moment" in b) return Temporal.Instant.compare(a.moment.toInstant(), b.moment.toInstant());
-  return 0;
+function ordered(holds: (order: number) => boolean): Compare {
+  return (left, right, comparing) => {
+    const order = orderOf(left, right, comparing);
+    return order !== null && holds(order);
+  };
 }
 
 function contains(left: Json, right: Json, comparing: Comparing): boolean {
-  if (left === null) return false;
-  if (Array.isArray(left)) return left.some((item) => equal(item, right, comparing));
-  return part(left, right, "contains", comparing, (whole, piece) => whole.includes(piece));
+  if (Array.isArray(left)) return left.some((item) => areEqual(item, right, comparing));
+  return inText(left, right, "contains", (whole, piece) => fold(whole, comparing).includes(fold(piece, comparing)));
 }
 
-function part(
-  left: Json,
-  right: Json,
-  operator: string,
-  comparing: Comparing,
-  holds: (whole: string, piece: string) => boolean,
-): boolean {
+/** Null holds nothing and is in nothing. */
+function inText(left: Json, right: Json, operator: string, holds: (whole: string, piece: string) => boolean): boolean {
   if (left === null || right === null) return false;
-  if (typeof left !== "string" || (typeof right !== "string" && typeof right !== "number")) {
-    throw new ValueFault(
-      `${operator} looks for text in text${operator === "contains" ? " or an item in a list" : ""}, but got ${kindOf(left)} and ${kindOf(right)}`,
-    );
-  }
-  return holds(foldText(left, comparing), foldText(String(right), comparing));
+  if (typeof left === "string" && (typeof right === "string" || typeof right === "number"))
+    return holds(left, String(right));
+  const inList = operator === "contains" ? ", or for an item in a list" : "";
+  throw new ValueFault(`${operator} looks for text in text${inList}, but got ${kindOf(left)} and ${kindOf(right)}`);
 }
 
-function items(value: Json, operator: string): Json[] {
+function items(value: Json, operator: string): readonly Json[] {
   if (Array.isArray(value)) return value;
   throw new ValueFault(`${operator} takes a list, but got ${kindOf(value)}`);
-}
-
-/** `{ days: 7 }` and the like: one unit, a whole count of at least one. */
-export const spanSchema = z
-  .partialRecord(z.enum(["minutes", "hours", "days", "weeks", "months"]), z.number().int().min(1).max(100_000))
-  .refine((span) => Object.keys(span).length === 1, "a span names one unit, such as { days: 7 }");
-
-export type Span = z.output<typeof spanSchema>;
-
-function within(left: Json, right: Json, operator: "inLast" | "inNext", { timeZone, now }: Comparing): boolean {
-  const span = spanSchema.safeParse(right);
-  if (!span.success) throw new ValueFault(`${operator} takes a span such as { days: 7 }`);
-  if (left === null) return false;
-  const date = typeof left === "string" ? readDate(left, timeZone) : undefined;
-  if (date === undefined) throw new ValueFault(`${operator} looks at a date, but got ${kindOf(left)}`);
-  const moment = "day" in date ? date.day.toZonedDateTime(timeZone) : date.moment;
-  const here = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(timeZone);
-  const duration = Temporal.Duration.from(definedSpan(span.data));
-  const [from, to] = operator === "inLast" ? [here.subtract(duration), here] : [here, here.add(duration)];
-  return Temporal.ZonedDateTime.compare(moment, from) >= 0 && Temporal.ZonedDateTime.compare(moment, to) <= 0;
-}
-
-function definedSpan(span: Span): { [unit: string]: number } {
-  return Object.fromEntries(Object.entries(span).filter((entry): entry is [string, number] => entry[1] !== undefined));
 }

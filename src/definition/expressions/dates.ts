@@ -1,6 +1,8 @@
 import { Temporal } from "temporal-polyfill";
+import { decimalOf, times, writeDecimal } from "./decimals.ts";
 import type { Filter, FilterContext } from "./filters.ts";
-import { kindOf, number, text, ValueFault, type Value } from "./values.ts";
+import { wholeNumber } from "./numbers.ts";
+import { checkLength, kindOf, text, ValueFault, type Value } from "./values.ts";
 
 /** A calendar day, or a moment in a zone. */
 export type DateValue = { readonly day: Temporal.PlainDate } | { readonly moment: Temporal.ZonedDateTime };
@@ -22,51 +24,72 @@ export function readDate(written: string, zone: string): DateValue | undefined {
   }
 }
 
-function read(value: Value, filter: string, { timeZone }: FilterContext): DateValue {
-  const date = typeof value === "string" ? readDate(value, timeZone) : undefined;
+/** What reading a filter's value needs: its name, for sentences, and the zone. */
+interface Reading {
+  readonly filter: string;
+  readonly context: FilterContext;
+}
+
+function read(value: Value, { filter, context }: Reading): DateValue {
+  const date = typeof value === "string" ? readDate(value, context.timeZone) : undefined;
   if (date !== undefined) return date;
-  const got = typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : kindOf(value);
+  const got = typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 40))}` : kindOf(value);
   throw new ValueFault(`${filter} takes a date such as 2026-03-29 or 2026-03-29T10:00:00Z, but got ${got}`);
 }
 
+/** ISO text: a day as it is, a moment in UTC to the millisecond. */
 function write(date: DateValue): string {
   return "day" in date ? date.day.toString() : date.moment.toInstant().toString({ fractionalSecondDigits: 3 });
 }
 
-function whole(value: Value, filter: string): number {
-  const count = number(value, filter);
-  if (typeof count === "bigint" || !Number.isInteger(count) || Math.abs(count) > 1_000_000) {
-    throw new ValueFault(`${filter} takes a whole number up to a million`);
-  }
-  return count;
+const firstMoment = Date.parse("0001-01-01T00:00:00Z");
+const lastMoment = Date.parse("9999-12-31T00:00:00Z");
+
+/** Refuses what ISO text of four-digit years cannot say. */
+function inRange(date: DateValue, filter: string): DateValue {
+  const moment = "day" in date ? Date.parse(`${date.day.toString()}T00:00:00Z`) : date.moment.epochMilliseconds;
+  if (moment >= firstMoment && moment <= lastMoment) return date;
+  throw new ValueFault(`${filter} gives a date outside the years 1 to 9999`);
 }
+
+const anyCount = [-1_000_000, 1_000_000] as const;
 
 /** Adds calendar days: the same time of day, also across a change to summer time. */
 function addDays(date: DateValue, days: number): DateValue {
   return "day" in date ? { day: date.day.add({ days }) } : { moment: date.moment.add({ days }) };
 }
 
+/** Adds days from Monday to Friday. From a weekend the first one is the Monday after it, or the Friday before. */
 function addBusinessDays(date: DateValue, count: number): DateValue {
-  const step = count < 0 ? -1 : 1;
-  let left = Math.abs(count);
-  if (left > 10_000) throw new ValueFault("add_business_days takes up to 10,000 days");
-  let result = date;
-  while (left > 0) {
-    result = addDays(result, step);
-    if (("day" in result ? result.day : result.moment).dayOfWeek <= 5) left -= 1;
-  }
-  return result;
+  if (count === 0) return date;
+  const sign = Math.sign(count);
+  const weekday = ("day" in date ? date.day : date.moment).dayOfWeek;
+  const weekend = weekday - 5;
+  const start = weekend <= 0 ? 0 : sign > 0 ? -weekend : 3 - weekend;
+  const from = weekend <= 0 ? weekday : sign > 0 ? 5 : 1;
+  const [weeks, rest] = [Math.trunc(count / 5), count % 5];
+  const isOverWeekend = from + rest > 5 || from + rest < 1;
+  return addDays(date, start + weeks * 7 + rest + (isOverWeekend ? sign * 2 : 0));
 }
 
-function inZone(date: DateValue, zone: string, filter: string): Temporal.ZonedDateTime {
+/** The date seen in a zone; a moment that was written without one is already in the workspace's. */
+function inZone(date: DateValue, zone: Value, { filter, context }: Reading): Temporal.ZonedDateTime {
+  const name = zone === undefined ? context.timeZone : text(zone, filter);
   try {
-    return "day" in date ? date.day.toZonedDateTime(zone) : date.moment.withTimeZone(zone);
+    return "day" in date ? date.day.toZonedDateTime(name) : date.moment.withTimeZone(name);
   } catch {
     throw new ValueFault(
-      `${filter} does not know the time zone ${JSON.stringify(zone)}; write its IANA name, such as "Europe/Berlin"`,
+      `${filter} does not know the time zone ${JSON.stringify(name.slice(0, 60))}; write its IANA name, such as "Europe/Berlin"`,
     );
   }
 }
+
+/** Days stay days, whatever the zone; moments are reckoned in it. */
+function reckonedIn(date: DateValue, zone: Value, reading: Reading): DateValue {
+  return "day" in date ? date : { moment: inZone(date, zone, reading) };
+}
+
+const millisecondsAnHour = { digits: 3_600_000n, scale: 0 };
 
 const letters: Readonly<Record<string, (moment: Temporal.ZonedDateTime) => string>> = {
   Y: (moment) => String(moment.year).padStart(4, "0"),
@@ -97,68 +120,79 @@ function pad(value: number): string {
   return String(value).padStart(2, "0");
 }
 
+/** As strftime writes it; `%-d` leaves out leading zeros. */
 function format(moment: Temporal.ZonedDateTime, pattern: string): string {
-  return pattern.replace(/%(.)/g, (_, letter: string) => {
-    const write = letters[letter];
+  checkLength(pattern.length * 8);
+  return pattern.replace(/%(-?)(.)/gs, (_, short: string, letter: string) => {
+    const write = Object.hasOwn(letters, letter) ? letters[letter] : undefined;
     if (write === undefined)
       throw new ValueFault(
-        `date does not know %${letter}; it knows ${Object.keys(letters)
+        `date does not know ${JSON.stringify(`%${letter}`)}; it knows ${Object.keys(letters)
           .map((known) => `%${known}`)
           .join(" ")}`,
       );
-    return write(moment);
+    return short === "" ? write(moment) : write(moment).replace(/^0+(?=\d)/, "");
   });
 }
 
+/** A filter from a date to a date: an amount, and the zone to reckon in. */
+function adding(filter: string, add: (date: DateValue, amount: Value) => DateValue): Filter {
+  return {
+    takes: [1, 2],
+    run(value, [amount, zone], context) {
+      const reading = { filter, context };
+      return write(inRange(add(reckonedIn(read(value, reading), zone, reading), amount), filter));
+    },
+  };
+}
+
 export const dateFilters: Readonly<Record<string, Filter>> = {
-  add_days: {
-    takes: [1, 1],
-    run: (value, [count], context) => write(addDays(read(value, "add_days", context), whole(count, "add_days"))),
-  },
-  add_business_days: {
-    takes: [1, 1],
-    run: (value, [count], context) =>
-      write(addBusinessDays(read(value, "add_business_days", context), whole(count, "add_business_days"))),
-  },
+  add_days: adding("add_days", (date, days) => addDays(date, wholeNumber(days, "add_days", anyCount))),
+  add_business_days: adding("add_business_days", (date, days) =>
+    addBusinessDays(date, wholeNumber(days, "add_business_days", anyCount)),
+  ),
   add_hours: {
     takes: [1, 1],
-    run(value, [count], context) {
-      const date = read(value, "add_hours", context);
-      const hours = Number(number(count, "add_hours"));
-      const start = "day" in date ? date.day.toZonedDateTime(context.timeZone) : date.moment;
-      return write({ moment: start.add({ milliseconds: Math.round(hours * 3_600_000) }) });
+    run(value, [hours], context) {
+      const reading = { filter: "add_hours", context };
+      const start = inZone(read(value, reading), undefined, reading);
+      const added = writeDecimal(times(decimalOf(hours, "add_hours"), millisecondsAnHour), "add_hours");
+      const milliseconds = Math.round(Number(added));
+      if (Math.abs(milliseconds) > 1e14) throw new ValueFault("add_hours takes fewer hours");
+      return write(inRange({ moment: start.add({ milliseconds }) }, "add_hours"));
     },
   },
   start_of_day: {
     takes: [0, 1],
     run(value, [zone], context) {
-      const name = zone === undefined ? context.timeZone : text(zone, "start_of_day");
-      return write({ moment: inZone(read(value, "start_of_day", context), name, "start_of_day").startOfDay() });
+      const reading = { filter: "start_of_day", context };
+      return write({ moment: inZone(read(value, reading), zone, reading).startOfDay() });
     },
   },
   to_zone: {
     takes: [1, 1],
-    run: (value, [zone], context) =>
-      inZone(read(value, "to_zone", context), text(zone, "to_zone"), "to_zone").toString({
-        timeZoneName: "never",
-        fractionalSecondDigits: 3,
-      }),
+    run(value, [zone], context) {
+      const reading = { filter: "to_zone", context };
+      return inZone(read(value, reading), zone, reading).toString({ timeZoneName: "never", fractionalSecondDigits: 3 });
+    },
   },
+  /** Calendar days from the argument, or else from today, until the value. */
   days_until: {
-    takes: [0, 1],
-    run(value, [other], context) {
-      const from = other === undefined ? context.now.toISOString() : text(other, "days_until");
-      const day = (date: DateValue): Temporal.PlainDate => ("day" in date ? date.day : date.moment.toPlainDate());
-      return day(read(from, "days_until", context)).until(day(read(value, "days_until", context)), {
-        largestUnit: "days",
-      }).days;
+    takes: [0, 2],
+    run(value, [start, zone], context) {
+      const reading = { filter: "days_until", context };
+      const dayOf = (written: Value): Temporal.PlainDate => {
+        const date = reckonedIn(read(written, reading), zone, reading);
+        return "day" in date ? date.day : date.moment.toPlainDate();
+      };
+      return dayOf(start ?? context.now.toISOString()).until(dayOf(value), { largestUnit: "days" }).days;
     },
   },
   date: {
     takes: [1, 2],
     run(value, [pattern, zone], context) {
-      const name = zone === undefined ? context.timeZone : text(zone, "date");
-      return format(inZone(read(value, "date", context), name, "date"), text(pattern, "date"));
+      const reading = { filter: "date", context };
+      return format(inZone(read(value, reading), zone, reading), text(pattern, "date"));
     },
   },
 };

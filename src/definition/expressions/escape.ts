@@ -4,11 +4,11 @@ import { kindOf, ValueFault } from "./values.ts";
 /** Where text stands, which decides how expressions in it are escaped (DEFINITION.md, "Place"). */
 export type Place = "data" | "text" | "html" | "url" | "header";
 
-/** A value as text. An object or a list has no text of its own: whoever means JSON says `| json`. */
-export function asText(value: Json): string {
-  if (value === null) throw new ValueFault(`a null value cannot stand in text. Add "| default: …"`);
+/** A value as text; `name` is how it is written. What has no text of its own needs `| json` or `| default`. */
+export function asText(value: Json, name: string): string {
+  if (value === null) throw new ValueFault(`${name} is null, which cannot stand in text. Add "| default: …"`);
   if (typeof value === "object")
-    throw new ValueFault(`${kindOf(value)} cannot stand in text. Add "| json" to write it as JSON`);
+    throw new ValueFault(`${name} is ${kindOf(value)}, which cannot stand in text. Add "| json" to write it as JSON`);
   return String(value);
 }
 
@@ -20,13 +20,13 @@ const htmlCharacters: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Escapes text for its place. `raw` opts out, except in URLs and headers. */
+/** Escapes text for its place. `raw` opts out, except in URLs; what a header must not hold is always refused. */
 export function escapeFor(place: Place, text: string, raw: boolean): string {
   switch (place) {
     case "html":
       return raw ? text : text.replace(/[&<>"']/g, (character) => htmlCharacters[character] ?? character);
     case "url":
-      return encodeURIComponent(text).replace(
+      return encodeURIComponent(text.toWellFormed()).replace(
         /[!'()*]/g,
         (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
       );
@@ -38,4 +38,15 @@ export function escapeFor(place: Place, text: string, raw: boolean): string {
     case "data":
       return text;
   }
+}
+
+/**
+ * Refuses what the whole text must not be in its place: in a URL a part of the path that is `.` or
+ * `..`, which percent-encoding does not disarm.
+ */
+export function checkWhole(place: Place, text: string): void {
+  if (place !== "url") return;
+  const path = text.replace(/[?#].*$/s, "").replace(/^[a-z][a-z0-9+.-]*:\/\//i, "");
+  if (path.split("/").some((part) => /^(\.|%2e){1,2}$/i.test(part)))
+    throw new ValueFault(`a part of a path cannot be "." or ".."`);
 }

@@ -1,9 +1,8 @@
-import type { Context, Output, Template } from "liquidjs";
 import type { Json } from "../../json.ts";
-import { asText, escapeFor, type Place } from "./escape.ts";
 import { filters } from "./filters.ts";
-import { liquid, type Chain, type Operand, type Parsed, type PathSegment } from "./parse.ts";
-import { property, ValueFault, type Value } from "./values.ts";
+import { sizeOf, type Meter } from "./meter.ts";
+import { writeOperand, type Chain, type Operand, type Path, type PathSegment } from "./syntax.ts";
+import { isHidden, MissingFault, property, ValueFault, type Value } from "./values.ts";
 
 /** Gives the value at a path; undefined: missing. A path through null is missing. */
 export type Lookup = (path: readonly PathSegment[]) => Json | undefined;
@@ -15,153 +14,96 @@ export interface Evaluation {
   readonly now: Date;
 }
 
-/** One `{{ … }}`: its value; undefined when `optional` dropped it. Throws ValueFault. */
-export function evaluateChain(chain: Chain, evaluation: Evaluation): Value {
+/** An evaluation under way. */
+export interface Scope extends Evaluation, Meter {
+  /** Names that a `for` made, innermost first. */
+  readonly locals?: Locals;
+}
+
+export interface Locals {
+  readonly values: { readonly [name: string]: Json };
+  readonly outer: Locals | undefined;
+}
+
+/** One expression's value; undefined when `optional` dropped it. Throws ValueFault. */
+export function evaluateChain(chain: Chain, scope: Scope): Value {
   const { operand } = chain;
-  let value = valueOf(operand, evaluation);
+  let value = valueOf(operand, scope);
   for (const [position, { name, args }] of chain.filters.entries()) {
     if (name === "raw") continue;
-    if (name === "optional") {
-      if (value === undefined || value === null) return undefined;
-    } else if (name === "default") {
-      if (value === undefined || value === null)
-        value = args[0] === undefined ? null : (valueOf(args[0], evaluation) ?? undefined);
-    } else if ((value === undefined || value === null) && rescued(chain, position)) {
-      continue;
-    } else {
-      if (value === undefined) throw missing(operand);
-      value = applyFilter(name, value, args, evaluation);
+    if (value === undefined || value === null) {
+      if (name === "optional") return undefined;
+      if (name === "default") {
+        value = args[0] && valueOf(args[0], scope);
+        continue;
+      }
+      if (isRescued(chain, position)) continue;
+      if (value === undefined) throw missing(chain);
     }
+    if (name !== "optional" && name !== "default") value = applyFilter(name, value, args, scope);
   }
-  if (value === undefined) throw missing(operand);
+  if (value === undefined) throw missing(chain);
   return value;
 }
 
-/** Whether a later `default` or `optional` decides what a missing or null value becomes. */
-function rescued(chain: Chain, from: number): boolean {
-  return chain.filters.slice(from).some(({ name }) => name === "default" || name === "optional");
+/** Whether a later `default` or `optional` decides what becomes of a value that is missing or null. */
+function isRescued(chain: Chain, position: number): boolean {
+  return chain.filters.slice(position).some(({ name }) => name === "default" || name === "optional");
 }
 
-function applyFilter(name: string, value: Value, args: readonly Operand[], evaluation: Evaluation): Json {
+function applyFilter(name: string, value: Json, args: readonly Operand[], scope: Scope): Json {
   const filter = filters[name];
   if (filter === undefined) throw new ValueFault(`unknown filter "${name}"`);
   const resolved = args.map((arg) => {
-    const argument = valueOf(arg, evaluation);
-    if (argument === undefined) throw missing(arg);
+    const argument = valueOf(arg, scope);
+    if (argument === undefined) throw new MissingFault(writeOperand(arg));
     return argument;
   });
-  return filter.run(value, resolved, evaluation);
+  scope.spend(resolved.reduce<number>((work, argument) => work + sizeOf(argument), 1 + sizeOf(value)));
+  const result = filter.run(value, resolved, scope);
+  scope.spend(sizeOf(result));
+  return result;
 }
 
-function valueOf(operand: Operand, evaluation: Evaluation): Value {
+/** An operand's value; undefined: missing. */
+export function valueOf(operand: Operand, scope: Scope): Value {
   if (operand.kind === "literal") return operand.value;
-  const path = pathOf(operand, evaluation);
-  if (path === undefined) return undefined;
-  if (path.length === 1 && path[0] === "now") return evaluation.now.toISOString();
-  return evaluation.lookup(path);
+  const path = operand.fixed ?? resolvePath(operand, scope);
+  if (path === undefined || path.some(isHidden)) return undefined;
+  const [root] = path;
+  for (let locals = scope.locals; locals !== undefined; locals = locals.outer) {
+    if (typeof root === "string" && Object.hasOwn(locals.values, root))
+      return path.slice(1).reduce<Value>(property, locals.values[root]);
+  }
+  if (root === "now" && path.length === 1) return scope.now.toISOString();
+  return scope.lookup(path);
 }
 
-/** The path with its dynamic segments resolved; undefined when one of them is missing. */
-function pathOf(operand: Extract<Operand, { kind: "path" }>, evaluation: Evaluation): PathSegment[] | undefined {
+/** An operand's value, which must be there. */
+export function presentValue(operand: Operand, scope: Scope): Json {
+  const value = valueOf(operand, scope);
+  if (value === undefined) throw new MissingFault(writeOperand(operand));
+  return value;
+}
+
+/** The path with the segments that are paths themselves resolved; undefined when one of them is missing. */
+function resolvePath(operand: Path, scope: Scope): PathSegment[] | undefined {
   const path: PathSegment[] = [];
   for (const segment of operand.segments) {
-    if (typeof segment !== "object") {
-      path.push(segment);
-      continue;
-    }
-    const value = valueOf(segment, evaluation);
+    const value = typeof segment === "object" ? valueOf(segment, scope) : segment;
     if (typeof value !== "string" && typeof value !== "number") return undefined;
     path.push(value);
   }
   return path;
 }
 
-function missing(operand: Operand): ValueFault {
-  return new ValueFault(
-    `${writePath(operand)} is missing. Add "| optional" to leave the key out, or "| default: …" to say what stands in`,
+/** Names what was missing; with a `default` that gave nothing, also what should have stood in. */
+function missing({ operand, filters }: Chain): MissingFault {
+  const paths = [operand, ...filters.filter(({ name }) => name === "default").flatMap(({ args }) => args)];
+  return new MissingFault(
+    paths
+      .filter(({ kind }) => kind === "path")
+      .map(writeOperand)
+      .join(" and "),
   );
-}
-
-/** A path as people write it. */
-export function writePath(operand: Operand): string {
-  if (operand.kind === "literal") return JSON.stringify(operand.value);
-  return operand.segments
-    .map((segment, position) => {
-      if (typeof segment === "object") return `[${writePath(segment)}]`;
-      if (typeof segment === "number") return `[${segment}]`;
-      if (!/^[\w-]+$/.test(segment)) return `[${JSON.stringify(segment)}]`;
-      return position === 0 ? segment : `.${segment}`;
-    })
-    .join("");
-}
-
-/** Text with expressions in it, escaped for its place. Throws ValueFault. */
-export function renderText(parsed: Parsed, place: Place, evaluation: Evaluation): string {
-  if (parsed.kind === "parts") {
-    return parsed.parts
-      .map((part) => (typeof part === "string" ? part : renderChain(part, place, evaluation)))
-      .join("");
-  }
-  return renderTags(parsed, place, evaluation);
-}
-
-function renderChain(chain: Chain, place: Place, evaluation: Evaluation): string {
-  const value = evaluateChain(chain, evaluation);
-  if (value === undefined) throw missing(chain.operand);
-  return escapeFor(
-    place,
-    asText(value),
-    chain.filters.some(({ name }) => name === "raw"),
-  );
-}
-
-/**
- * Liquid walks the tags; every output inside them is ours. Names that a `for` made are read from
- * Liquid's scopes, all others by the lookup.
- */
-function renderTags(parsed: Extract<Parsed, { kind: "tags" }>, place: Place, evaluation: Evaluation): string {
-  const render = (output: Output, context: Context): string => {
-    const chain = parsed.outputs.get(output);
-    if (chain === undefined) throw new ValueFault("an expression inside a tag was not prepared");
-    return renderChain(chain, place, { ...evaluation, lookup: (path) => localValue(context, path, evaluation.lookup) });
-  };
-  for (const output of parsed.outputs.keys()) {
-    output.render = (context, emitter) => {
-      emitter.write(render(output, context));
-      return [].values();
-    };
-  }
-  return String(liquid.renderSync(parsed.templates as Template[], createRoots(parsed.paths, evaluation)));
-}
-
-function localValue(context: Context, path: readonly PathSegment[], lookup: Lookup): Json | undefined {
-  const [root, ...rest] = path;
-  for (const scope of context["scopes"].toReversed()) {
-    if (typeof root !== "string" || !Object.hasOwn(scope, root)) continue;
-    let value = (scope as { [name: string]: Value })[root];
-    for (const segment of rest) value = property(value, segment);
-    return value;
-  }
-  return lookup(path);
-}
-
-/** What Liquid itself reads: the paths in the conditions of `if` and `case` and the list of a `for`. */
-function createRoots(paths: ReadonlyArray<readonly PathSegment[]>, { lookup, now }: Evaluation): object {
-  const roots: { [name: string]: unknown } = Object.create(null);
-  for (const path of paths) {
-    const value = path.length === 1 && path[0] === "now" ? now.toISOString() : lookup(path);
-    if (value !== undefined) place(roots, path, value);
-  }
-  return roots;
-}
-
-function place(roots: { [name: string]: unknown }, path: readonly PathSegment[], value: Json): void {
-  let at = roots;
-  for (const segment of path.slice(0, -1)) {
-    const next = Object.hasOwn(at, segment) ? at[segment] : undefined;
-    if (typeof next === "object" && next !== null) at = next as { [name: string]: unknown };
-    else at = at[segment] = Object.create(null) as { [name: string]: unknown };
-  }
-  const last = path.at(-1);
-  if (last !== undefined && !Object.hasOwn(at, last)) at[last] = value;
 }

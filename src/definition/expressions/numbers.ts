@@ -1,68 +1,53 @@
 import type { Json } from "../../json.ts";
+import { decimalOf, divide, minus, normalize, plus, round, times, writeDecimal, type Decimal } from "./decimals.ts";
 import type { Filter } from "./filters.ts";
-import { exactNumber, number, ValueFault, type Value } from "./values.ts";
+import { exactNumber, ValueFault, type Value } from "./values.ts";
 
-type Operation = { exact(a: bigint, b: bigint): bigint; rough(a: number, b: number): number };
+type Operation = (a: Decimal, b: Decimal) => Decimal;
 
-const plus: Operation = { exact: (a, b) => a + b, rough: (a, b) => a + b };
-const minus: Operation = { exact: (a, b) => a - b, rough: (a, b) => a - b };
-const times: Operation = { exact: (a, b) => a * b, rough: (a, b) => a * b };
-
-/** Whole numbers are reckoned exactly at any size; fractions as numbers, rounded to 15 digits. */
-function reckon(operation: Operation, left: Value, right: Value, filter: string): Json {
-  const [a, b] = [number(left, filter), number(right, filter)];
-  if (isWhole(a) && isWhole(b)) return exactNumber(operation.exact(BigInt(a), BigInt(b)));
-  return finite(operation.rough(Number(a), Number(b)), filter);
+function reckon(operation: Operation, name: string): Filter {
+  return {
+    takes: [1, 1],
+    run: (value, [other]) => writeDecimal(operation(decimalOf(value, name), decimalOf(other, name)), name),
+  };
 }
 
-/** The sum of two numbers, for `plus` and `sum`. */
-export function add(left: Value, right: Value, filter: string): Json {
-  return reckon(plus, left, right, filter);
+/** The sum of numbers; exact, as every arithmetic here. */
+export function sumOf(values: readonly Value[]): Json {
+  const sum = values.reduce<Decimal>((total, value) => plus(total, decimalOf(value, "sum")), { digits: 0n, scale: 0 });
+  return writeDecimal(sum, "sum");
 }
 
-function isWhole(value: number | bigint): boolean {
-  return typeof value === "bigint" || Number.isSafeInteger(value);
-}
-
-/** Without the noise of binary fractions: 0.1 + 0.2 is 0.3. */
-function finite(value: number, filter: string): number {
-  if (!Number.isFinite(value)) throw new ValueFault(`${filter} gave a number that is too large`);
-  return Number.parseFloat(value.toPrecision(15));
+/** A whole number between two bounds, as filters take for counts and positions. */
+export function wholeNumber(value: Value, filter: string, [least, most]: readonly [number, number]): number {
+  const { digits, scale } = normalize(decimalOf(value, filter));
+  if (scale > 0 || digits < BigInt(least) || digits > BigInt(most))
+    throw new ValueFault(`${filter} takes a whole number between ${least} and ${most}`);
+  return Number(digits);
 }
 
 export const numberFilters: Readonly<Record<string, Filter>> = {
-  plus: { takes: [1, 1], run: (value, [other]) => add(value, other, "plus") },
-  minus: { takes: [1, 1], run: (value, [other]) => reckon(minus, value, other, "minus") },
-  times: { takes: [1, 1], run: (value, [other]) => reckon(times, value, other, "times") },
-  divided_by: {
-    takes: [1, 1],
-    run(value, [other]) {
-      const [a, b] = [number(value, "divided_by"), number(other, "divided_by")];
-      if (Number(b) === 0) throw new ValueFault("divided_by cannot divide by 0");
-      if (isWhole(a) && isWhole(b) && BigInt(a) % BigInt(b) === 0n) return exactNumber(BigInt(a) / BigInt(b));
-      return finite(Number(a) / Number(b), "divided_by");
-    },
-  },
+  plus: reckon(plus, "plus"),
+  minus: reckon(minus, "minus"),
+  times: reckon(times, "times"),
+  divided_by: reckon((a, b) => {
+    if (b.digits === 0n) throw new ValueFault("divided_by cannot divide by 0");
+    return divide(a, b);
+  }, "divided_by"),
   round: {
     takes: [0, 1],
-    run(value, [digits]) {
-      const whole = number(value, "round");
-      if (typeof whole === "bigint") return exactNumber(whole);
-      const places = digits === undefined ? 0 : Number(number(digits, "round"));
-      if (!Number.isInteger(places) || places < 0 || places > 12) throw new ValueFault("round takes 0 to 12 digits");
-      // By the decimal text, away from zero at the half: 1.005 to two digits is 1.01.
-      const sign = whole < 0 ? -1 : 1;
-      const shifted = Math.round(Number(`${Math.abs(whole)}e${places}`));
-      return sign * Number(`${shifted}e-${places}`) || 0;
+    run(value, [decimals]) {
+      const places = decimals === undefined ? 0 : wholeNumber(decimals, "round", [0, 12]);
+      return writeDecimal(round(decimalOf(value, "round"), places), "round");
     },
   },
   as_integer: {
     takes: [0, 0],
     run(value) {
-      const whole = number(value, "as_integer");
-      if (typeof whole === "bigint") return exactNumber(whole);
-      if (!Number.isSafeInteger(whole)) throw new ValueFault(`as_integer takes a whole number, but got ${whole}`);
-      return whole;
+      const { digits, scale } = normalize(decimalOf(value, "as_integer"));
+      if (scale > 0)
+        throw new ValueFault(`as_integer takes a whole number, but got ${JSON.stringify(value)}; round it first`);
+      return exactNumber(digits);
     },
   },
 };

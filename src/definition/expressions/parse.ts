@@ -1,165 +1,153 @@
-import { Liquid, Output, toValueSync, type Template, type Value as LiquidValue } from "liquidjs";
-import { z } from "zod";
-import { didYouMean } from "../suggest.ts";
-import { filterNames, filters, languageFilters } from "./filters.ts";
-import type { Json } from "../../json.ts";
+import { Tokenizer, TypeGuards, type TagToken } from "liquidjs";
+import { parseChain, parseOperand, parseTest } from "./parse-expression.ts";
+import { SyntaxFault, type CaseTag, type ForTag, type IfTag, type Operand, type Parts, type Tag } from "./syntax.ts";
 
-export type PathSegment = string | number;
+/** How deep tags may lie in one another. */
+const deepest = 16;
 
-/** A parsed `{{ … }}`: a first operand and the filters it goes through. */
-export interface Chain {
-  readonly operand: Operand;
-  readonly filters: ReadonlyArray<{ readonly name: string; readonly args: readonly Operand[] }>;
+type Token = ReturnType<Tokenizer["readTopLevelTokens"]>[number];
+
+/** The tokens of a text, read from left to right. */
+interface Reader {
+  readonly tags: boolean;
+  next(): Token | undefined;
 }
 
-export type Operand =
-  | { readonly kind: "literal"; readonly value: Json }
-  /** Segments are fixed, or paths themselves: `a[b.c]`. */
-  | { readonly kind: "path"; readonly segments: ReadonlyArray<PathSegment | Operand> };
-
-/** Text around expressions, or text with tags, which Liquid renders. */
-export type Parsed =
-  | { readonly kind: "parts"; readonly parts: ReadonlyArray<string | Chain> }
-  | {
-      readonly kind: "tags";
-      readonly templates: Template[];
-      readonly outputs: ReadonlyMap<Output, Chain>;
-      readonly paths: ReadonlyArray<readonly PathSegment[]>;
-    };
-
-/** A fault found while parsing; the caller adds the place. */
-export class SyntaxFault extends Error {
-  override readonly name = "SyntaxFault";
+/**
+ * Parses text that may hold expressions and, where they are allowed, tags. Liquid cuts the text into
+ * pieces and reads expressions; what its tags hold is kept as data, so that all of it is evaluated by
+ * the same rules. Throws SyntaxFault.
+ */
+export function parse(source: string, { tags }: { readonly tags: boolean }): Parts {
+  const tokens = tokenize(source).values();
+  const reader: Reader = { tags, next: () => tokens.next().value };
+  const { parts, end } = readParts(reader, 0);
+  if (end !== undefined) throw new SyntaxFault(`{% ${end.name} %} stands where nothing is open`);
+  return parts;
 }
 
-const allowedTags = new Set(["for", "if", "case"]);
-
-/** Liquid for its syntax and its tags. Paths, filters and escaping are ours. */
-export const liquid = new Liquid({
-  ownPropertyOnly: true,
-  strictVariables: true,
-  strictFilters: false,
-  parseLimit: 1_100_000,
-  renderLimit: 2_000,
-  memoryLimit: 20_000_000,
-});
-
-/** Parses text that may hold expressions, and, where they are allowed, tags. Throws SyntaxFault. */
-export function parse(source: string, { tags }: { tags: boolean }): Parsed {
-  const templates = parseLiquid(source);
-  const hasTags = templates.some((template) => !(template instanceof Output) && "name" in template);
-  if (!hasTags) return { kind: "parts", parts: templates.map(partOf) };
-  if (!tags) throw new SyntaxFault("tags ({% … %}) work in subject, text, html and markdown only");
-  const outputs = new Map<Output, Chain>();
-  collectOutputs(templates, outputs);
-  return { kind: "tags", templates, outputs, paths: globalPaths(templates) };
-}
-
-/** Every path that is read from outside the template, without the names that its own `for` makes. */
-function globalPaths(templates: Template[]): PathSegment[][] {
-  const found = liquid.globalVariableSegmentsSync(templates);
-  return found.map((segments) => {
-    const dynamic = segments.findIndex((segment) => Array.isArray(segment));
-    return (dynamic < 0 ? segments : segments.slice(0, dynamic)) as PathSegment[];
-  });
-}
-
-function parseLiquid(source: string): Template[] {
+function tokenize(source: string): Token[] {
   try {
-    return liquid.parse(source);
+    return new Tokenizer(source).readTopLevelTokens();
   } catch (error) {
     const said = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     throw new SyntaxFault(
-      `${said.replace(/, line:1, col:(\d+)$/, " (at character $1)")}. An expression is written {{ path | filter: argument }}`,
+      said.replace(/, line:(\d+), col:(\d+)$/, (_, line: string, column: string) => ` (${placeIn(line, column)})`),
     );
   }
 }
 
-function partOf(template: Template): string | Chain {
-  if (template instanceof Output) return chainOf(template.value);
-  const { str } = htmlTemplate.parse(template);
-  return str;
+function placeIn(line: string, column: string): string {
+  return line === "1" ? `at character ${column}` : `in line ${line}, at character ${column}`;
 }
 
-/** Plain text between expressions: Liquid keeps it under `str`. */
-const htmlTemplate = z.object({ str: z.string() });
+/** Tags that divide or end a block. */
+const inner: ReadonlySet<string> = new Set(["elsif", "else", "when", "endif", "endfor", "endcase"]);
 
-function collectOutputs(templates: readonly Template[], outputs: Map<Output, Chain>): void {
-  for (const template of templates) {
-    if (template instanceof Output) outputs.set(template, chainOf(template.value));
-    else if ("name" in template) {
-      const name = String(template.name);
-      if (!allowedTags.has(name))
-        throw new SyntaxFault(`the tag "${name}" is not available; there are for, if and case`);
-      const children =
-        template.children === undefined ? [] : (toValueSync(template.children(false, true)) as Template[]);
-      collectOutputs(children, outputs);
-    }
+/** Reads up to a tag that divides or ends the block, which is given back. */
+function readParts(reader: Reader, depth: number): { readonly parts: Parts; readonly end: TagToken | undefined } {
+  const parts: Array<Parts[number]> = [];
+  for (let token = reader.next(); token !== undefined; token = reader.next()) {
+    if (TypeGuards.isHTMLToken(token)) parts.push(token.getContent());
+    else if (!TypeGuards.isTagToken(token)) parts.push(parseChain(token.content));
+    else if (!reader.tags) throw new SyntaxFault("tags ({% … %}) work in subject, text, html and markdown only");
+    else if (inner.has(token.name)) return { parts, end: token };
+    else parts.push(readTag(token, reader, depth + 1));
+  }
+  return { parts, end: undefined };
+}
+
+function readTag(token: TagToken, reader: Reader, depth: number): Tag {
+  if (depth > deepest) throw new SyntaxFault(`tags lie more than ${deepest} deep in one another`);
+  switch (token.name) {
+    case "if":
+      return readIf(token, reader, depth);
+    case "for":
+      return readFor(token, reader, depth);
+    case "case":
+      return readCase(token, reader, depth);
+    default:
+      throw new SyntaxFault(`the tag "${token.name.slice(0, 40)}" is not available; there are if, for and case`);
   }
 }
 
-function chainOf(value: LiquidValue): Chain {
-  const tokens = value.initial.postfix;
-  if (tokens.length !== 1)
-    throw new SyntaxFault(
-      "an expression is one path and its filters: operators and several values are not available inside {{ }}",
-    );
-  return {
-    operand: operandOf(tokens[0]),
-    filters: value.filters.map((filter) => {
-      checkFilter(filter.name, filter.args.length);
-      const args = filter.args.map((arg) => {
-        if (Array.isArray(arg)) throw new SyntaxFault(`the filter ${filter.name} takes no named arguments`);
-        return operandOf(arg);
-      });
-      return { name: filter.name, args };
-    }),
-  };
-}
-
-function checkFilter(name: string, count: number): void {
-  const isLanguage = (languageFilters as readonly string[]).includes(name);
-  const known = Object.hasOwn(filters, name) ? filters[name] : undefined;
-  if (!isLanguage && known === undefined)
-    throw new SyntaxFault(`unknown filter "${name}"${didYouMean(name, filterNames)}`);
-  const [fewest, most] = known?.takes ?? (name === "default" ? [1, 1] : [0, 0]);
-  if (count < fewest || count > most) {
-    const takes = fewest === most ? `${fewest}` : `${fewest} to ${most}`;
-    throw new SyntaxFault(`the filter ${name} takes ${takes} argument${takes === "1" ? "" : "s"}, but has ${count}`);
+function readIf(token: TagToken, reader: Reader, depth: number): IfTag {
+  const branches: Array<IfTag["branches"][number]> = [];
+  let open = token;
+  for (;;) {
+    const test = parseTest(open.args);
+    const { parts, end } = readParts(reader, depth);
+    branches.push({ test, parts });
+    if (end?.name === "elsif") open = end;
+    else if (end?.name === "else") return { kind: "if", branches, otherwise: readElse(end, "if", reader, depth) };
+    else return { kind: "if", branches, otherwise: closed(end, "if", []) };
   }
 }
 
-const token = z.union([
-  z.object({ literal: z.enum(["true", "false", "nil", "null", "empty", "blank"]) }),
-  z.object({ props: z.array(z.unknown()), variable: z.unknown().optional() }),
-  z.object({ lhs: z.unknown(), rhs: z.unknown() }),
-  z.object({ content: z.union([z.string(), z.number()]) }),
-]);
-
-const constants: Readonly<Record<string, Json>> = { true: true, false: false, nil: null, null: null };
-
-function operandOf(source: unknown): Operand {
-  const parsed = token.safeParse(source);
-  if (!parsed.success) throw new SyntaxFault("this is neither a path nor a value");
-  const found = parsed.data;
-  if ("literal" in found) {
-    const value = constants[found.literal];
-    if (value === undefined) throw new SyntaxFault(`"${found.literal}" is not available; use isEmpty in a condition`);
-    return { kind: "literal", value };
-  }
-  if ("props" in found) {
-    if (found.variable !== undefined) throw new SyntaxFault("a path starts with a name");
-    return { kind: "path", segments: found.props.map(segmentOf) };
-  }
-  if ("lhs" in found) throw new SyntaxFault("ranges (1..3) are not available inside {{ }}");
-  return { kind: "literal", value: found.content };
+function readElse(token: TagToken, opened: string, reader: Reader, depth: number): Parts {
+  if (token.args.trim() !== "") throw new SyntaxFault(`{% else %} takes nothing: ${token.getText().slice(0, 60)}`);
+  const { parts, end } = readParts(reader, depth);
+  return closed(end, opened, parts);
 }
 
-function segmentOf(source: unknown): PathSegment | Operand {
-  const operand = operandOf(source);
-  if (operand.kind === "path") return operand;
-  const { value } = operand;
-  if (typeof value !== "string" && typeof value !== "number")
-    throw new SyntaxFault("a path is made of names and positions");
-  return value;
+function closed(end: TagToken | undefined, opened: string, parts: Parts): Parts {
+  if (end?.name === `end${opened}` && end.args.trim() === "") return parts;
+  const found = end === undefined ? "the text ends" : `{% ${end.name} %} comes`;
+  throw new SyntaxFault(`{% ${opened} %} is not closed: ${found} where {% end${opened} %} is expected`);
+}
+
+/** `item in list limit: 2 offset: 1 reversed`; or with filters, which then end it. */
+function readFor(token: TagToken, reader: Reader, depth: number): ForTag {
+  const [, name, rest] = /^\s*([A-Za-z_]\w*)\s+in\s+(\S[\s\S]*)$/.exec(token.args) ?? [];
+  if (name === undefined || rest === undefined)
+    throw new SyntaxFault(`{% for %} is written {% for item in list %}, not ${token.getText().slice(0, 60)}`);
+  const head = rest.includes("|") ? { list: rest, limit: undefined, offset: undefined, reversed: false } : headOf(rest);
+  const list = parseChain(head.list);
+  const { parts, end } = readParts(reader, depth);
+  const otherwise = end?.name === "else" ? readElse(end, "for", reader, depth) : closed(end, "for", []);
+  return { ...head, kind: "for", name, list, parts, otherwise };
+}
+
+function headOf(rest: string): Pick<ForTag, "limit" | "offset" | "reversed"> & { list: string } {
+  const [list = "", ...words] = rest
+    .replace(/\s*:\s*/g, ":")
+    .trim()
+    .split(/[\s,]+/);
+  const given: { limit?: Operand; offset?: Operand } = {};
+  let reversed = false;
+  for (const word of words) {
+    const [, key, value] = /^(limit|offset):(.+)$/.exec(word) ?? [];
+    if (word === "reversed") reversed = true;
+    else if ((key === "limit" || key === "offset") && value !== undefined) given[key] = parseOperand(value);
+    else throw new SyntaxFault(`{% for %} knows limit, offset and reversed, not "${word.slice(0, 40)}"`);
+  }
+  return { list, limit: given.limit, offset: given.offset, reversed };
+}
+
+function readCase(token: TagToken, reader: Reader, depth: number): CaseTag {
+  const subject = parseChain(token.args);
+  const branches: Array<CaseTag["branches"][number]> = [];
+  const before = readParts(reader, depth);
+  if (before.parts.some((part) => typeof part !== "string" || part.trim() !== ""))
+    throw new SyntaxFault("between {% case %} and the first {% when %} stands nothing");
+  let { end } = before;
+  while (end?.name === "when") {
+    const values = splitValues(end.args).map(parseOperand);
+    const block = readParts(reader, depth);
+    branches.push({ values, parts: block.parts });
+    end = block.end;
+  }
+  const otherwise = end?.name === "else" ? readElse(end, "case", reader, depth) : closed(end, "case", []);
+  return { kind: "case", subject, branches, otherwise };
+}
+
+/** `'a', b or 3`, cut at commas and `or` outside quotes. */
+function splitValues(args: string): string[] {
+  const pieces = args.match(/"[^"]*"|'[^']*'|,|[^\s,"']+/g) ?? [];
+  const values = [""];
+  for (const piece of pieces) {
+    if (piece === "," || piece === "or") values.push("");
+    else values[values.length - 1] += ` ${piece}`;
+  }
+  return values;
 }

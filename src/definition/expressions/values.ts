@@ -8,6 +8,12 @@ export class ValueFault extends Error {
   override readonly name = "ValueFault";
 }
 
+/** A path that gave nothing where nothing stands in; the caller adds what may be done about it there. */
+export class MissingFault extends ValueFault {}
+
+/** Longest text that an expression may make (DESIGN.md §7), in bytes of UTF-8. */
+export const mostTextBytes = 1_048_576;
+
 /** What kind of value this is, for sentences. */
 export function kindOf(value: Value): string {
   if (value === undefined) return "nothing";
@@ -18,7 +24,12 @@ export function kindOf(value: Value): string {
   return typeof value === "number" ? "a number" : "text";
 }
 
-const hidden = new Set(["__proto__", "constructor", "prototype"]);
+const hidden: ReadonlySet<string | number> = new Set(["__proto__", "constructor", "prototype"]);
+
+/** Names that are never read, whether data has them or not. */
+export function isHidden(name: string | number): boolean {
+  return hidden.has(name);
+}
 
 /** One step down, own properties only: undefined where there is none. */
 export function property(value: Value, key: string | number): Value {
@@ -26,11 +37,8 @@ export function property(value: Value, key: string | number): Value {
     const position = typeof key === "number" ? key : /^\d+$/.test(key) ? Number(key) : -1;
     return value[position];
   }
-  if (!isJsonObject(value as Json) || value === undefined || value === null) return undefined;
-  const name = String(key);
-  return !hidden.has(name) && Object.hasOwn(value as object, name)
-    ? (value as { [key: string]: Json })[name]
-    : undefined;
+  if (value === undefined || !isJsonObject(value) || isHidden(key)) return undefined;
+  return Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 export function text(value: Value, filter: string): string {
@@ -39,9 +47,22 @@ export function text(value: Value, filter: string): string {
   throw new ValueFault(`${filter} takes text, but got ${kindOf(value)}`);
 }
 
-export function list(value: Value, filter: string): Json[] {
+export function list(value: Value, filter: string): readonly Json[] {
   if (Array.isArray(value)) return value;
   throw new ValueFault(`${filter} takes a list, but got ${kindOf(value)}`);
+}
+
+/** Refuses text that would be too long before it is made. */
+export function checkLength(characters: number): void {
+  if (characters > mostTextBytes)
+    throw new ValueFault("the text is longer than 1 MiB. Pass large values by reference, as exactly one path");
+}
+
+/** The text, if its bytes are few enough. */
+export function limited(made: string): string {
+  checkLength(made.length);
+  if (made.length * 3 > mostTextBytes) checkLength(Buffer.byteLength(made));
+  return made;
 }
 
 /** Whole numbers beyond 2⁵³ become text, exactly; others a number. */
@@ -51,26 +72,21 @@ export function exactNumber(value: bigint): Json {
     : value.toString();
 }
 
-/** Text that is a number, and numbers. Integers too large for a number stay exact as bigint. */
-export function number(value: Value, filter: string): number | bigint {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (typeof value === "string" && /^-?\d{1,400}$/.test(value)) {
-    const exact = BigInt(value);
-    return typeof exactNumber(exact) === "number" ? Number(exact) : exact;
-  }
-  throw new ValueFault(
-    `${filter} takes a number, but got ${typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 40))}` : kindOf(value)}`,
-  );
-}
-
 /** The same JSON value, whatever the order of keys. */
 export function sameJson(a: Value, b: Value): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i]));
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null || Array.isArray(b)) return false;
-  if (a === undefined || b === undefined) return false;
+  if (a === undefined || b === undefined || !isJsonObject(a) || !isJsonObject(b)) return false;
   const keys = Object.keys(a);
   return (
     keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
   );
+}
+
+/** One text for equal JSON values: keys in order. */
+export function canonicalJson(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, part]) => `${JSON.stringify(key)}:${canonicalJson(part)}`).join(",")}}`;
 }
