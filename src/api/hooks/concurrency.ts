@@ -29,7 +29,7 @@ export function evaluateConcurrency(
         },
       };
     }
-    return { concurrency: { key: String(key), limit: concurrency.limit, scope: concurrency.scope ?? "workflow" } };
+    return { concurrency: { key: String(key), limit: concurrency.limit, scope: concurrency.scope } };
   } catch (error) {
     return { failure: { code: "concurrency-key", message: error instanceof Error ? error.message : String(error) } };
   }
