@@ -22,10 +22,15 @@ export function checkFilter(filter: Json | undefined, object: CrmObject, { objec
   });
 }
 
+/** What is wrong with an `onlyIf` as written: a filter, or `unchangedSince`, which only its result can tell. */
+export function checkOnlyIf(onlyIf: Json | undefined, object: CrmObject, context: CheckContext): Issue[] {
+  return isJsonObject(onlyIf) && Object.hasOwn(onlyIf, "unchangedSince") ? [] : checkFilter(onlyIf, object, context);
+}
+
 function tryLeaf(leaf: RecordCondition, { object, objects, at }: CheckContext & { object: CrmObject }): Issue[] {
   if ("operator" in leaf && !unaryOperators.has(leaf.operator) && leaf.value === undefined) return [];
   try {
-    filterSql(leaf, { statement: createStatement(), objects, object, alias: "t", at });
+    filterSql(leaf, { statement: createStatement(), objects, object, alias: "t", at, days: "refused" });
     return [];
   } catch (error) {
     if (!(error instanceof StepError)) throw error;

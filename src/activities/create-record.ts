@@ -3,7 +3,8 @@ import { createRecord as create } from "../crm/operations.ts";
 import {
   changeOutput,
   checkObject,
-  checkWrittenValues,
+  checkRequired,
+  checkWrite,
   createStepWriter,
   getObject,
   linksSchema,
@@ -49,7 +50,11 @@ export const createRecord: RecordKind<z.output<typeof input>> = {
   },
   check(written, context) {
     const { object, issues } = checkObject(written, context);
-    return object === undefined ? issues : checkWrittenValues(object, written["values"], `${context.at}.values`);
+    if (object === undefined) return issues;
+    return [
+      ...checkWrite(object, written, context.at),
+      ...checkRequired(object, written["values"], `${context.at}.values`),
+    ];
   },
   async run(context, { object, ...rest }, seal) {
     return sealedChange(

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { addDelete } from "../crm/write.ts";
+import { deleteRecord as remove } from "../crm/operations.ts";
+import { addAnswer } from "../crm/write.ts";
+import type { Sealed } from "../runs/seal.ts";
 import { checkObject, createStepWriter, getObject, objectName, recordId, recordPolicy } from "./record-step.ts";
 import type { RecordKind } from "./step-kind.ts";
 
@@ -14,26 +16,29 @@ export const deleteRecord: RecordKind<z.output<typeof input>> = {
   input,
   output: z.object({ id: z.string(), outcome: z.enum(["deleted", "absent"]) }),
   fixed: ["object"],
-  strict: ["id"],
+  strict: ["id", "permanently"],
   sample: {
     input: { object: "person", id: "0197f5f0-0000-7000-8000-000000000001" },
     output: { id: "0197f5f0-0000-7000-8000-000000000001", outcome: "deleted" },
   },
   check: (written, context) => checkObject(written, context).issues,
   async run(context, { object, id, permanently }, seal) {
-    const { workspace, objects, actor, origin } = createStepWriter(context, seal);
-    const statement = seal.begin();
-    addDelete(
-      { statement, workspace, objects, object: getObject(objects, object), actor, origin, gate: "gate" },
-      { id, permanently },
+    const writer = createStepWriter(context, seal);
+    let sealed: Sealed | undefined;
+    await remove(
+      {
+        ...writer,
+        // Sealed also where there was no such record.
+        async commit(sql, statement) {
+          addAnswer(statement, id);
+          const output = "jsonb_build_object('id', id, 'outcome', outcome)";
+          sealed = await seal.commit(sql, statement, { from: "answer", output, outcome: "outcome" });
+          return undefined;
+        },
+      },
+      { object: getObject(context.objects, object), id, permanently },
     );
-    const wanted = statement.param(id, "text");
-    statement.with("answered", "select coalesce((select c.outcome from changed c), 'absent') as outcome from gate");
-    const sealed = await seal.commit(context.sql, statement, {
-      from: "answered",
-      output: `jsonb_build_object('id', ${wanted}, 'outcome', outcome)`,
-      outcome: "outcome",
-    });
-    return sealed ?? { output: { id, outcome: "absent" }, outcome: "absent" };
+    if (sealed === undefined) throw new Error(`Step ${context.path}: the deletion was not sealed.`);
+    return sealed;
   },
 };

@@ -1,7 +1,9 @@
 import { z } from "zod";
-import { checkValues } from "../crm/values.ts";
+import { checkLinks } from "../crm/links.ts";
+import { checkModes, writeModes } from "../crm/modes.ts";
 import type { CrmObject, Objects } from "../crm/objects.ts";
 import type { Change, Writer } from "../crm/operations.ts";
+import { checkValues } from "../crm/values.ts";
 import { StepError, type Issue } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { recordConditionSchema } from "../definition/conditions.ts";
@@ -23,13 +25,14 @@ const json = z.json() as z.ZodType<Json>;
 export const objectName = z.string().min(1).max(64);
 export const recordId = z.uuid("the id of a record");
 export const valuesSchema = z.record(z.string(), json);
-export const modesSchema = z.record(z.string(), z.enum(["replace", "append-unique", "only-if-empty", "clear"]));
+export const modesSchema = z.record(z.string(), z.enum(writeModes));
 /** A link whose `id` was dropped is dropped with it. */
 export const linksSchema = z
   .array(z.strictObject({ object: objectName, id: recordId.optional() }))
   .max(50)
   .transform((links) => links.filter((link): link is { object: string; id: string } => link.id !== undefined));
-export const onlyIfSchema = recordConditionSchema;
+/** A condition on the record, or that it is still the version that was read. */
+export const onlyIfSchema = z.union([z.strictObject({ unchangedSince: json }), recordConditionSchema]);
 
 export const changeOutput = z.object({
   id: z.string(),
@@ -66,8 +69,8 @@ function changeOf({ output }: Sealed): Change {
 }
 
 /** A change as the step's sealed result: what the ledger has of it. */
-export function sealedChange(change: Change): Sealed {
-  return { output: change as unknown as Json, outcome: change.outcome };
+export function sealedChange({ id, record, outcome, changedFields, before }: Change): Sealed {
+  return { output: { id, record, outcome, changedFields, before }, outcome };
 }
 
 /** The object of a step; activation has looked it up, but objects may change. Throws StepError. */
@@ -98,8 +101,32 @@ export function checkObject(
   return { object: undefined, issues: [{ path: `${at}.object`, message }] };
 }
 
+/** Activation's look at everything that a write says of fields. */
+export function checkWrite(object: CrmObject, written: JsonObject, at: string): Issue[] {
+  const { modes = null, links } = written;
+  return [
+    ...checkWrittenValues(object, written["values"], `${at}.values`),
+    ...(isJsonObject(modes) ? checkModes(object, modes, `${at}.modes`) : []),
+    ...(Array.isArray(links) ? checkLinks(object, links.map(targetOf), `${at}.links`) : []),
+  ];
+}
+
+/** The object that a link names; undefined where an expression stands for it. */
+function targetOf(link: Json): string | undefined {
+  const target = isJsonObject(link) ? textOf(link["object"]) : undefined;
+  return target === undefined || holdsExpression(target) ? undefined : target;
+}
+
+/** A field that a new record must have, and that is not among the values. */
+export function checkRequired(object: CrmObject, values: Json | undefined, at: string): Issue[] {
+  if (!isJsonObject(values)) return [];
+  return object.fields
+    .filter((field) => field.required && !Object.hasOwn(values, field.name))
+    .map(({ name }) => ({ path: at, message: `${object.name} must have "${name}"` }));
+}
+
 /** What is wrong with values as written; an expression may become anything. */
-export function checkWrittenValues(object: CrmObject, values: Json | undefined, at: string): Issue[] {
+function checkWrittenValues(object: CrmObject, values: Json | undefined, at: string): Issue[] {
   if (values === undefined || !isJsonObject(values)) return [];
   const written = Object.entries(values).flatMap(([name, value]) =>
     object.field(name) === undefined || !holdsExpression(value) ? [[name, value]] : [],

@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { listRecords } from "../crm/read.ts";
+import type { CrmObject } from "../crm/objects.ts";
+import { faultOfSort, listRecords } from "../crm/read.ts";
 import { unknownField } from "../crm/values.ts";
 import { recordConditionSchema } from "../definition/conditions.ts";
-import type { JsonObject } from "../json.ts";
+import type { Issue } from "../errors.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { checkFilter } from "./check-filter.ts";
 import { checkObject, getObject, objectName, recordPolicy } from "./record-step.ts";
 import type { ReadKind } from "./step-kind.ts";
@@ -43,13 +45,11 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
   check(written, context) {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
-    const names = Array.isArray(written["fields"]) ? written["fields"].map(String) : [];
-    const unknown = names.flatMap((name, i) =>
-      name === "id" || name.includes("{{") || object.field(name) !== undefined
-        ? []
-        : [{ path: `${context.at}.fields[${i}]`, message: unknownField(object, name) }],
-    );
-    return [...unknown, ...checkFilter(written["filter"], object, { ...context, at: `${context.at}.filter` })];
+    return [
+      ...checkFields(object, written["fields"], `${context.at}.fields`),
+      ...checkSort(object, written["sort"], `${context.at}.sort`),
+      ...checkFilter(written["filter"], object, { ...context, at: `${context.at}.filter` }),
+    ];
   },
   async run({ sql, objects }, { object: name, filter, sort, fields, limit }) {
     const object = getObject(objects, name);
@@ -59,6 +59,24 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
     return { output: { records, first: records[0] ?? null, total: page.total }, outcome: count };
   },
 };
+
+function checkFields(object: CrmObject, fields: Json | undefined, at: string): Issue[] {
+  const names = Array.isArray(fields) ? fields.map(String) : [];
+  return names.flatMap((name, i) => {
+    const isKnown = name === "id" || name.includes("{{") || object.field(name) !== undefined;
+    return isKnown ? [] : [{ path: `${at}[${i}]`, message: unknownField(object, name) }];
+  });
+}
+
+function checkSort(object: CrmObject, sort: Json | undefined, at: string): Issue[] {
+  if (!Array.isArray(sort)) return [];
+  return sort.flatMap((item, i) => {
+    const field = isJsonObject(item) ? textOf(item["field"]) : undefined;
+    if (field === undefined || field.includes("{{")) return [];
+    const message = faultOfSort(object, field);
+    return message === undefined ? [] : [{ path: `${at}[${i}].field`, message }];
+  });
+}
 
 function pick(record: JsonObject, fields: readonly string[]): JsonObject {
   return Object.fromEntries(

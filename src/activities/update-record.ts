@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { updateRecord as update } from "../crm/operations.ts";
-import { checkFilter } from "./check-filter.ts";
+import { checkOnlyIf } from "./check-filter.ts";
 import {
   changeOutput,
   checkObject,
-  checkWrittenValues,
+  checkWrite,
   createStepWriter,
   getObject,
   linksSchema,
@@ -51,8 +51,8 @@ export const updateRecord: RecordKind<z.output<typeof input>> = {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
     return [
-      ...checkWrittenValues(object, written["values"], `${context.at}.values`),
-      ...checkFilter(written["onlyIf"], object, { ...context, at: `${context.at}.onlyIf` }),
+      ...checkWrite(object, written, context.at),
+      ...checkOnlyIf(written["onlyIf"], object, { ...context, at: `${context.at}.onlyIf` }),
     ];
   },
   async run(context, { object, ...rest }, seal) {

@@ -1,16 +1,20 @@
 import { z } from "zod";
+import type { CrmObject } from "../crm/objects.ts";
 import { upsertRecord as upsert } from "../crm/operations.ts";
 import { unknownField } from "../crm/values.ts";
-import { isJsonObject } from "../json.ts";
+import type { Issue } from "../errors.ts";
+import { isJsonObject, type JsonObject } from "../json.ts";
+import { checkOnlyIf } from "./check-filter.ts";
 import {
   changeOutput,
   checkObject,
-  checkWrittenValues,
+  checkWrite,
   createStepWriter,
   getObject,
   linksSchema,
   modesSchema,
   objectName,
+  onlyIfSchema,
   recordPolicy,
   sealedChange,
   valuesSchema,
@@ -22,6 +26,7 @@ const input = z.strictObject({
   match: z.array(z.string().min(1)).min(1).max(5),
   values: valuesSchema,
   modes: modesSchema.optional(),
+  onlyIf: onlyIfSchema.optional(),
   links: linksSchema.optional(),
 });
 
@@ -35,6 +40,7 @@ export const upsertRecord: RecordKind<z.output<typeof input>> = {
   input,
   output: changeOutput,
   fixed: ["object", "match"],
+  strict: ["onlyIf"],
   sample: {
     input: { object: "company", match: ["name"], values: { name: "Bar & Sons" } },
     output: {
@@ -48,16 +54,11 @@ export const upsertRecord: RecordKind<z.output<typeof input>> = {
   check(written, context) {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
-    const match = Array.isArray(written["match"]) ? written["match"].map(String) : [];
-    const values = isJsonObject(written["values"] ?? null) ? (written["values"] as object) : {};
-    const faults = match.flatMap((name, i) => {
-      if (object.field(name) === undefined)
-        return [{ path: `${context.at}.match[${i}]`, message: unknownField(object, name) }];
-      return Object.hasOwn(values, name)
-        ? []
-        : [{ path: `${context.at}.match[${i}]`, message: `"${name}" is matched, so it must stand in values` }];
-    });
-    return [...faults, ...checkWrittenValues(object, written["values"], `${context.at}.values`)];
+    return [
+      ...checkMatch(object, written, context.at),
+      ...checkWrite(object, written, context.at),
+      ...checkOnlyIf(written["onlyIf"], object, { ...context, at: `${context.at}.onlyIf` }),
+    ];
   },
   async run(context, { object, ...rest }, seal) {
     return sealedChange(
@@ -65,3 +66,15 @@ export const upsertRecord: RecordKind<z.output<typeof input>> = {
     );
   },
 };
+
+/** What is matched must be a field whose value is written too. */
+function checkMatch(object: CrmObject, { match, values }: JsonObject, at: string): Issue[] {
+  const names = Array.isArray(match) ? match.map(String) : [];
+  const written = isJsonObject(values) ? values : {};
+  return names.flatMap((name, i) => {
+    const path = `${at}.match[${i}]`;
+    if (object.field(name) === undefined) return [{ path, message: unknownField(object, name) }];
+    if (Object.hasOwn(written, name)) return [];
+    return [{ path, message: `"${name}" is matched, so it must stand in values` }];
+  });
+}

@@ -1,20 +1,23 @@
 import { literal } from "../sql.ts";
 import type { CrmField } from "./objects.ts";
 
+type Compared = Pick<CrmField, "compares">;
+
 /**
- * SQL: text of a field as it is compared, null where it is empty. Unique indexes are built on exactly
- * this expression, and filters write it, so that an equality finds the index.
+ * SQL: a text as it is compared, null where it is empty. Unique indexes are built on exactly this
+ * expression, and filters write it for the column and for the value, so that an equality finds the index.
+ * A domain is the host alone, without scheme, `www.`, port, path and a closing dot.
  */
-export function comparable(field: Pick<CrmField, "compares">, text: string): string {
-  if (field.compares === "without-case") return `nullif(lower(${text}), '')`;
-  if (field.compares === "as-domain")
-    return `nullif(regexp_replace(lower(${text}), '^\\s*([a-z][a-z0-9+.-]*://)?(www\\.)?([^/?#:\\s]*).*$', '\\3'), '')`;
+export function comparable({ compares }: Compared, text: string): string {
+  if (compares === "without-case") return `nullif(lower(${text}), '')`;
+  if (compares === "as-domain")
+    return `nullif(btrim(regexp_replace(lower(${text}), '^\\s*([a-z][a-z0-9+.-]*://)?(www\\.(?=[^/?#:]*\\.))?([^/?#:]*).*$', '\\3'), E' .\\t\\r\\n'), '')`;
   return text;
 }
 
-/** A value as `comparable` makes the column: the same function over a parameter. */
-export function comparableParameter(field: Pick<CrmField, "compares">, placeholder: string): string {
-  return comparable(field, placeholder);
+/** SQL: a text as something is looked for in it: without case where it compares so, otherwise as it was written. */
+export function searchable({ compares }: Compared, text: string): string {
+  return compares === "exactly" ? text : `lower(${text})`;
 }
 
 /** SQL: a composite's sub-field as text. */
@@ -22,8 +25,8 @@ export function subFieldText(column: string, subField: string): string {
   return `(${column} ->> ${literal(subField)})`;
 }
 
-/** SQL: the column, or its main part, as it must be unique. */
-export function uniqueExpression(field: CrmField, alias = ""): string {
+/** SQL: the column, or its main sub-field, as it must be unique. */
+export function uniqueExpression(field: Pick<CrmField, "column" | "info" | "compares">, alias = ""): string {
   const column = alias === "" ? field.column : `${alias}.${field.column}`;
   const text = field.info.main === undefined ? column : subFieldText(column, field.info.main);
   return comparable(field, text);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fieldTypes, type FieldType, type FieldTypeInfo } from "./field-types.ts";
+import { fieldTypes, type FieldType, type FieldTypeInfo, type Reading } from "./field-types.ts";
 import { textOf, type Json, type JsonObject } from "../json.ts";
 import { identifier, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
@@ -27,11 +27,18 @@ export interface CrmField {
   /** Quoted column. */
   readonly column: string;
   readonly settings: JsonObject;
+  /** What its values are read by. */
+  readonly reading: Reading;
   readonly defaultValue: Json;
   readonly required: boolean;
   readonly unique: boolean;
   /** Of a relation: the object it points to, and the name without `Id` that paths follow. */
-  readonly relation?: { readonly object: string; readonly name: string };
+  readonly relation?: {
+    readonly object: string;
+    readonly name: string;
+    /** Whether the record goes with the one it points to when that is destroyed; else the field is cleared. */
+    readonly cascades: boolean;
+  };
   /** How text of it is compared: e-mails without case, domains normalised. */
   readonly compares: "exactly" | "without-case" | "as-domain";
 }
@@ -44,6 +51,8 @@ export interface CrmObject {
   readonly labelPlural: string;
   /** Schema-qualified and quoted. */
   readonly table: string;
+  /** The workspace's IANA zone. */
+  readonly timeZone: string;
   /** Its own fields and the ones every object has, in order. */
   readonly fields: readonly CrmField[];
   field(name: string): CrmField | undefined;
@@ -78,6 +87,7 @@ export const systemFields: ReadonlySet<string> = new Set([
   "updatedBy",
 ]);
 
+const optionsSchema = z.array(z.object({ value: z.string(), label: z.string() })).catch([]);
 const fieldRow = z.object({
   name: z.string(),
   label: z.string(),
@@ -98,12 +108,13 @@ const objectRow = z.object({
   fields: z.array(fieldRow),
 });
 
-const kept = new Map<string, Objects>();
+const kept = new Map<string, { readonly objects: Objects; readonly timeZone: string }>();
 
-/** The workspace's objects, read once for each version of its metadata. */
+/** The workspace's objects, read once for each version of its metadata and each time zone it has had. */
 export async function getObjects(sql: Sql, workspace: Workspace): Promise<Objects> {
   const known = kept.get(workspace.id);
-  if (known !== undefined && known.version >= workspace.metadataVersion) return known;
+  if (known?.timeZone === workspace.timeZone && known.objects.version >= workspace.metadataVersion)
+    return known.objects;
   const { rows } = await sql.query({
     name: "load_objects",
     text: `select o.id, o.name, o.plural, o.label, o.label_plural as "labelPlural", o.table_name as "tableName",
@@ -114,12 +125,12 @@ export async function getObjects(sql: Sql, workspace: Workspace): Promise<Object
     values: [workspace.id],
   });
   const objects = describeObjects(workspace, z.array(objectRow).parse(rows));
-  kept.set(workspace.id, objects);
+  kept.set(workspace.id, { objects, timeZone: workspace.timeZone });
   return objects;
 }
 
 function describeObjects(workspace: Workspace, rows: z.output<typeof objectRow>[]): Objects {
-  const list = rows.map((row) => describeObject(workspace.schemaName, row));
+  const list = rows.map((row) => describeObject(workspace, row));
   const byName = new Map(list.map((object) => [object.name, object]));
   const byPlural = new Map(list.map((object) => [object.plural, object]));
   return {
@@ -130,7 +141,7 @@ function describeObjects(workspace: Workspace, rows: z.output<typeof objectRow>[
   };
 }
 
-function describeObject(schemaName: string, row: z.output<typeof objectRow>): CrmObject {
+function describeObject({ schemaName, timeZone }: Workspace, row: z.output<typeof objectRow>): CrmObject {
   const base = baseFields.map((field) => ({
     ...field,
     settings: {},
@@ -138,7 +149,7 @@ function describeObject(schemaName: string, row: z.output<typeof objectRow>): Cr
     required: false,
     unique: false,
   }));
-  const fields = [...base, ...row.fields].map(describeField);
+  const fields = [...base, ...row.fields].map((field) => describeField(field, timeZone));
   const byName = new Map(fields.map((field) => [field.name, field]));
   const byRelation = new Map(
     fields.flatMap((field) => (field.relation === undefined ? [] : [[field.relation.name, field]])),
@@ -151,24 +162,38 @@ function describeObject(schemaName: string, row: z.output<typeof objectRow>): Cr
     label,
     labelPlural,
     table: `${identifier(schemaName)}.${identifier(tableName)}`,
+    timeZone,
     fields,
     field: (wanted) => byName.get(wanted),
     relation: (wanted) => byRelation.get(wanted),
   };
 }
 
-function describeField(row: z.output<typeof fieldRow>): CrmField {
+function describeField(row: z.output<typeof fieldRow>, timeZone: string): CrmField {
   const { settings, type } = row;
-  const compares = settings["compares"];
-  return {
+  const reading = { options: optionsSchema.parse(settings["options"]), timeZone };
+  const described = {
     ...row,
     info: fieldTypes[type],
     column: identifier(row.column),
-    ...(type === "RELATION"
-      ? { relation: { object: textOf(settings["object"]) ?? "", name: row.name.replace(/Id$/, "") } }
-      : {}),
-    compares: compares === "without-case" || compares === "as-domain" ? compares : "exactly",
+    reading,
+    compares: comparesOf(row),
   };
+  if (type !== "RELATION") return described;
+  const name = row.name.replace(/Id$/, "");
+  const relation = { object: textOf(settings["object"]) ?? "", name, cascades: settings["onDelete"] === "cascade" };
+  return { ...described, relation };
+}
+
+/** How text of a field is compared, as its settings say. */
+export function comparesOf({ settings }: { readonly settings?: JsonObject }): CrmField["compares"] {
+  const compares = settings?.["compares"];
+  return compares === "without-case" || compares === "as-domain" ? compares : "exactly";
+}
+
+/** SQL: every column of a record, of the table's alias. */
+export function recordColumns(object: CrmObject, alias: string): string {
+  return ["id", ...object.fields.map((field) => field.column)].map((column) => `${alias}.${column}`).join(", ");
 }
 
 /** SQL: a record as the API shows it, of the table's alias. */

@@ -1,8 +1,8 @@
 import type { RecordCondition } from "../definition/conditions.ts";
 import { StepError } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { createStatement, type Sql, type Statement } from "../sql.ts";
-import { filterSql, findTarget } from "./filter.ts";
+import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
+import { filterSql, findTarget, type Target } from "./filter.ts";
 import { recordJson, type CrmObject, type Objects } from "./objects.ts";
 
 export interface Sort {
@@ -84,10 +84,7 @@ export async function listRecords(sql: Sql, request: ListRequest): Promise<Recor
         select ${recordJson(object, "t")} as record, jsonb_build_array(${values}) as cursor, row_number() over (order by ${order}) as position
         from ${object.table} t where ${matching} and ${beyond} order by ${order} limit ${statement.param(limit + 1, "integer")}
       ) p) as page`;
-  const { rows } = await sql.query<{ total: number; page: { record: JsonObject; cursor: (string | null)[] }[] }>(
-    statement.query(text),
-  );
-  const found = rows[0] ?? { total: 0, page: [] };
+  const found = await readPage(sql, statement.query(text), cursor !== undefined);
   const more = found.page.length > limit;
   const page = found.page.slice(0, limit);
   if (backwards) page.reverse();
@@ -102,26 +99,61 @@ export async function listRecords(sql: Sql, request: ListRequest): Promise<Recor
   };
 }
 
+interface Found {
+  readonly total: number;
+  readonly page: { record: JsonObject; cursor: (string | null)[] }[];
+}
+
+async function readPage(sql: Sql, query: ReturnType<Statement["query"]>, hasCursor: boolean): Promise<Found> {
+  try {
+    const { rows } = await sql.query<Found>(query);
+    return rows[0] ?? { total: 0, page: [] };
+  } catch (error) {
+    // A cursor of another order has values that are not of this order's types.
+    if (hasCursor && sqlState(error)?.code.startsWith("22") === true) throw invalidCursor(error);
+    throw error;
+  }
+}
+
 function whereSql(statement: Statement, { where, object, objects, at, deleted }: ListRequest): string {
   const alive = deleted === true ? "true" : "t.deleted_at is null";
   if (where === undefined) return alive;
   const condition =
     typeof where === "function"
       ? where(statement, "t")
-      : filterSql(where, { statement, objects, object, alias: "t", at: at ?? "filter" });
+      : filterSql(where, { statement, objects, object, alias: "t", at: at ?? "filter", days: "refused" });
   return `${alive} and ${condition}`;
 }
+
+/** Of a text: what is beyond is sorted by id, so that a cursor stays short. */
+const sortedCharacters = 200;
 
 /** The keys to sort by, and last the id: every order is total. */
 function sortKeys({ sort, object }: ListRequest): Key[] {
   const keys = (sort ?? []).map(({ field, direction, nulls }): Key => {
-    const target = findTarget(object, field.split("."), "t", "sort");
-    if (target.comparesAs === "composite" || target.comparesAs === "list") {
-      throw new StepError("invalid-sort", `sort: "${field}" has no order; name a sub-field of it.`);
-    }
-    return { sql: target.sql, type: target.type, direction, nulls: nulls ?? "last" };
+    const target = sortTarget(object, field);
+    const sql = target.comparesAs === "text" ? `left(${target.sql}, ${sortedCharacters})` : target.sql;
+    return { sql, type: target.type, direction, nulls: nulls ?? "last" };
   });
   return [...keys, { sql: "t.id", type: "uuid", direction: "asc", nulls: "last" }];
+}
+
+function sortTarget(object: CrmObject, field: string): Target {
+  const target = findTarget(object, field.split("."), "t", "sort");
+  if (target.comparesAs === "composite" || target.comparesAs === "list")
+    throw new StepError("invalid-sort", `sort: "${field}" has no order; name a sub-field of it.`);
+  return target;
+}
+
+/** What keeps records from being sorted by a field, if anything does. */
+export function faultOfSort(object: CrmObject, field: string): string | undefined {
+  try {
+    sortTarget(object, field);
+    return undefined;
+  } catch (error) {
+    if (error instanceof StepError) return error.message.replace(/^sort: /, "").replace(/\.$/, "");
+    throw error;
+  }
 }
 
 function reversed(key: Key): Key {
@@ -156,18 +188,21 @@ function encodeCursor(values: readonly (string | null)[]): string {
 function decodeCursor(cursor: string, length: number): (string | null)[] {
   try {
     const values: Json = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    if (
-      Array.isArray(values) &&
-      values.length === length &&
-      values.every((value) => value === null || typeof value === "string")
-    ) {
-      return values as (string | null)[];
-    }
-  } catch {
-    // Falls through to the one sentence about cursors.
+    if (Array.isArray(values) && values.length === length && values.every(isKey)) return values;
+  } catch (error) {
+    throw invalidCursor(error);
   }
-  throw new StepError(
+  throw invalidCursor();
+}
+
+function isKey(value: Json): value is string | null {
+  return value === null || typeof value === "string";
+}
+
+function invalidCursor(cause?: unknown): StepError {
+  return new StepError(
     "invalid-cursor",
     "The cursor is not one of this list with this order. Use endCursor or startCursor of the page before.",
+    { cause },
   );
 }

@@ -2,9 +2,9 @@ import { createId } from "../ids.ts";
 import { textOf, type Json } from "../json.ts";
 import { identifier, literal, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
-import { emptyComposite, fieldTypes, type FieldTypeInfo } from "./field-types.ts";
+import { fieldTypes, type FieldTypeInfo } from "./field-types.ts";
 import { uniqueExpression } from "./normalize.ts";
-import { baseFields, type CrmField } from "./objects.ts";
+import { baseFields, comparesOf } from "./objects.ts";
 import { standardObjects, type FieldDefinition, type ObjectDefinition } from "./standard-objects.ts";
 
 /** Makes a workspace's schema with the standard objects. Run it in a transaction. */
@@ -49,7 +49,7 @@ export async function createObject(
   await createObjectTable(sql, workspace.schemaName, object);
 }
 
-/** The table of an object: a column a field, indexes for what is unique, searched or followed. */
+/** The table of an object: a column a field, indexes for what is unique, followed, or looked up by name. */
 async function createObjectTable(sql: Sql, schemaName: string, object: ObjectDefinition): Promise<void> {
   const schema = identifier(schemaName);
   const table = `${schema}.${identifier(snakeCase(object.name))}`;
@@ -60,19 +60,27 @@ async function createObjectTable(sql: Sql, schemaName: string, object: ObjectDef
   await sql.query(`create table ${table} (id uuid primary key, ${[...base, ...own].join(", ")})`);
   await sql.query(`create index on ${table} (created_at, id) where deleted_at is null`);
   for (const field of object.fields) {
-    const column = identifier(snakeCase(field.name));
-    if (field.unique === true) {
-      const described: CrmField = { ...describe(field), column };
-      await sql.query(`create unique index on ${table} ((${uniqueExpression(described)})) where deleted_at is null`);
-    }
-    if (field.type === "RELATION") await sql.query(`create index on ${table} (${column})`);
-    if (field.type === "TEXT" && (field.name === "name" || field.name === "title"))
-      await sql.query(`create index on ${table} (${column}) where deleted_at is null`);
+    const index = indexOf(field);
+    if (index !== undefined) await sql.query(index(table));
   }
   if (object.uniqueTogether !== undefined) {
     const columns = object.uniqueTogether.map((name) => identifier(snakeCase(name))).join(", ");
     await sql.query(`create unique index on ${table} (${columns}) nulls not distinct where deleted_at is null`);
   }
+}
+
+/** The statement that makes a field's index, where it needs one. */
+function indexOf(field: FieldDefinition): ((table: string) => string) | undefined {
+  const column = identifier(snakeCase(field.name));
+  if (field.unique === true) {
+    const expression = uniqueExpression({ column, info: fieldTypes[field.type], compares: comparesOf(field) });
+    return (table) => `create unique index on ${table} ((${expression})) where deleted_at is null`;
+  }
+  if (field.type === "RELATION") return (table) => `create index on ${table} (${column})`;
+  // A name may be longer than a b-tree takes; a hash index finds it all the same.
+  if (field.type === "TEXT" && field.name === "name")
+    return (table) => `create index on ${table} using hash (${column}) where deleted_at is null`;
+  return undefined;
 }
 
 const baseDefaults: Readonly<Record<string, string>> = {
@@ -90,35 +98,20 @@ function columnDefinition(schema: string, field: FieldDefinition): string {
   const parts = [column, info.column];
   if (defaultValue !== undefined) parts.push(`default ${defaultValue}`);
   if (info.comparesAs === "composite" || field.required === true) parts.push("not null");
+  // What points to a destroyed record is changed by the statement that destroys it, with events; what that
+  // statement could not see yet is refused here.
   if (field.type === "RELATION") {
-    const action = field.settings?.["onDelete"] === "cascade" ? "cascade" : "set null";
-    parts.push(
-      `references ${schema}.${identifier(snakeCase(textOf(field.settings?.["object"]) ?? ""))} on delete ${action}`,
-    );
+    const target = identifier(snakeCase(textOf(field.settings?.["object"]) ?? ""));
+    parts.push(`references ${schema}.${target} on delete no action`);
   }
   return parts.join(" ");
 }
 
 function defaultOf(field: FieldDefinition): string | undefined {
   const info: FieldTypeInfo = fieldTypes[field.type];
-  if (info.comparesAs === "composite") return `${literal(JSON.stringify(emptyComposite(field.type)))}::jsonb`;
+  if (info.comparesAs === "composite") return `${literal(JSON.stringify(info.empty))}::jsonb`;
   const value: Json = field.defaultValue ?? null;
   return value === null ? undefined : `${literal(textOf(value) ?? JSON.stringify(value))}::${info.column}`;
-}
-
-function describe(field: FieldDefinition): Omit<CrmField, "column"> {
-  const compares = field.settings?.["compares"];
-  return {
-    name: field.name,
-    label: field.label,
-    type: field.type,
-    info: fieldTypes[field.type],
-    settings: field.settings ?? {},
-    defaultValue: field.defaultValue ?? null,
-    required: field.required ?? false,
-    unique: field.unique ?? false,
-    compares: compares === "without-case" || compares === "as-domain" ? compares : "exactly",
-  };
 }
 
 /** `bodyV2` → `body_v2`. */

@@ -1,0 +1,85 @@
+import { readDate } from "../definition/expressions/dates.ts";
+import { didYouMean } from "../definition/suggest.ts";
+import { isUuid } from "../ids.ts";
+import type { Json } from "../json.ts";
+
+/** What is wrong with a value for a field; the caller adds which field. */
+export class FieldFault extends Error {
+  override readonly name = "FieldFault";
+}
+
+const longestText = 1_048_576;
+
+/** A value as a sentence quotes it. */
+export function describe(value: Json): string {
+  const written = JSON.stringify(value);
+  return written.length > 60 ? `${written.slice(0, 57)}…` : written;
+}
+
+export function parseText(value: Json): string {
+  if (typeof value !== "string") throw new FieldFault(`takes text, but got ${describe(value)}`);
+  if (value.includes("\u0000")) throw new FieldFault("holds a NUL character, which text cannot have");
+  if (!value.isWellFormed()) throw new FieldFault("holds half a character (a lone surrogate)");
+  if (value.length > longestText) throw new FieldFault("is longer than 1 MiB");
+  return value;
+}
+
+export function parseNumber(value: Json): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new FieldFault(`takes a number, but got ${describe(value)}`);
+}
+
+/** Whole numbers, exactly: as text where they are past 2⁵³. */
+export function parseInteger(value: Json): Json {
+  if (typeof value === "number" && Number.isSafeInteger(value)) return value;
+  if (typeof value === "string" && /^-?\d{1,38}$/.test(value)) {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : BigInt(value).toString();
+  }
+  throw new FieldFault(`takes a whole number, but got ${describe(value)}`);
+}
+
+export function parseBoolean(value: Json): boolean {
+  if (typeof value !== "boolean") throw new FieldFault(`takes true or false, but got ${describe(value)}`);
+  return value;
+}
+
+export function parseId(value: Json): string {
+  if (typeof value !== "string" || !isUuid(value))
+    throw new FieldFault(`takes the id of a record, but got ${describe(value)}`);
+  return value.toLowerCase();
+}
+
+/**
+ * A moment in milliseconds, as UTC. What names no offset is in the time zone; a day alone is its
+ * beginning there.
+ */
+export function parseMoment(value: Json, timeZone: string): string {
+  const date = typeof value === "string" ? readDate(value, timeZone) : undefined;
+  if (date === undefined)
+    throw new FieldFault(`takes a date and time such as 2026-03-29T10:00:00Z, but got ${describe(value)}`);
+  const moment = "day" in date ? date.day.toZonedDateTime(timeZone) : date.moment;
+  const { year } = moment.withTimeZone("UTC");
+  if (year < 1900 || year >= 2200)
+    throw new FieldFault(`takes a moment between 1900 and 2200, but got ${describe(value)}`);
+  return moment.toInstant().toString({ fractionalSecondDigits: 3 });
+}
+
+export interface SelectOption {
+  readonly value: string;
+  readonly label: string;
+}
+
+/** An option by its value. A label is refused, with the value that was meant. */
+export function parseOption(value: Json, options: readonly SelectOption[]): string {
+  const found = options.find((option) => option.value === value);
+  if (found !== undefined) return found.value;
+  const word = typeof value === "string" ? value : "";
+  const values = options.map((option) => option.value);
+  const labelled = options.find((option) => option.label.toLowerCase() === word.toLowerCase());
+  const meant =
+    labelled === undefined
+      ? didYouMean(word, values) || `; it has ${values.join(", ")}`
+      : `; did you mean "${labelled.value}"?`;
+  throw new FieldFault(`has no option ${describe(value)}${meant}`);
+}

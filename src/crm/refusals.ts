@@ -1,0 +1,107 @@
+import { StepError } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
+import { createStatement, sqlState, type Sql } from "../sql.ts";
+import { comparable, uniqueExpression } from "./normalize.ts";
+import type { CrmField, CrmObject } from "./objects.ts";
+import { mainText, type FieldValue } from "./values.ts";
+
+/** How often a change is tried that meets others; each time it is another one that was faster. */
+const mostTries = 20;
+
+/**
+ * Does `work` until it gives something: undefined means that the world changed meanwhile. What Postgres
+ * rolls back for the sake of others (40P01, 40001) is done again too.
+ */
+export async function untilSettled<T>(object: CrmObject, work: () => Promise<T | undefined>): Promise<T> {
+  for (let tries = 1; tries <= mostTries; tries++) {
+    try {
+      const result = await work();
+      if (result !== undefined) return result;
+    } catch (error) {
+      const code = sqlState(error)?.code ?? "";
+      if (!["40P01", "40001"].includes(code) || tries === mostTries) throw refusalOf(error, object);
+    }
+  }
+  throw new StepError("record-contended", `${object.name}: others changed the record again and again meanwhile.`, {
+    retryable: true,
+  });
+}
+
+/** Whether the error says that a unique value of a record is taken; one of the ledger is another matter. */
+export function isTaken(error: unknown): boolean {
+  const state = sqlState(error);
+  return state?.code === "23505" && state.schema !== "tandem";
+}
+
+/** What a database's error says about the change, as a StepError; any other error stays as it is. */
+export function refusalOf(error: unknown, object: CrmObject): unknown {
+  const state = sqlState(error);
+  if (state === undefined || state.schema === "tandem") return error;
+  const cause = { cause: error };
+  if (state.code === "23503") {
+    const field = object.fields.find(({ column }) => pointsBy(state.constraint ?? "", column));
+    const place = field === undefined ? object.name : `${object.name}.${field.name}`;
+    const sentence = `${place}: ${field === undefined ? "a record" : "the record"} it refers to does not exist.`;
+    return new StepError("related-record-not-found", sentence, cause);
+  }
+  // Text that Postgres cannot keep, numbers out of range, values longer than an index takes.
+  if (["22P05", "22021", "22P02", "22003", "22008", "54000"].includes(state.code)) {
+    const said = error instanceof Error ? error.message : state.code;
+    return new StepError("invalid-values", `${object.name}: Postgres cannot keep a value (${said}).`, cause);
+  }
+  return error;
+}
+
+function pointsBy(constraint: string, column: string): boolean {
+  return constraint.endsWith(`_${column.replaceAll('"', "")}_fkey`);
+}
+
+/** A record that has one of the unique values, and the fields that they stand in. */
+export async function findTaken(
+  sql: Sql,
+  object: CrmObject,
+  values: readonly FieldValue[],
+): Promise<{ id: string; fields: string[] } | undefined> {
+  const statement = createStatement();
+  const unique = values.filter(isUnique);
+  if (unique.length === 0) return undefined;
+  const conditions = unique.map((value) => {
+    const wanted = comparable(value.field, statement.param(mainText(value), "text"));
+    return `${uniqueExpression(value.field, "t")} = ${wanted}`;
+  });
+  const fields = unique.map(({ field }, i) => `case when ${conditions[i]} then '${field.name}' end`);
+  const text = `select t.id, array_remove(array[${fields.join(", ")}]::text[], null) as fields from ${object.table} t
+    where t.deleted_at is null and (${conditions.join(" or ")}) order by t.created_at, t.id limit 1`;
+  const { rows } = await sql.query<{ id: string; fields: string[] }>(statement.query(text));
+  return rows[0];
+}
+
+/** Whether a value must be the only one of its kind: what is empty need not be. */
+export function isUnique(value: FieldValue): boolean {
+  return value.field.unique && (mainText(value) ?? "") !== "";
+}
+
+/** The error that a unique value is taken, by which record. `except`: the record that was to be changed. */
+export async function recordExists(
+  sql: Sql,
+  object: CrmObject,
+  { values, except }: { readonly values: readonly FieldValue[]; readonly except?: string },
+): Promise<StepError> {
+  const taken = await findTaken(sql, object, values);
+  const fields = taken?.fields ?? namesOf(values.filter(isUnique).map(({ field }) => field));
+  const details: JsonObject = { fields, ...(taken === undefined ? {} : { id: taken.id }) };
+  if (fields.length === 0) {
+    const message = `${object.name}: there is a record with this id, or with the same fields that together are unique.`;
+    return new StepError("record-exists", message, { details });
+  }
+  const other = taken === undefined || taken.id === except ? "" : `, by the record ${taken.id}`;
+  return new StepError("record-exists", `${object.name}: ${fields.join(" or ")} is taken${other}.`, { details });
+}
+
+function namesOf(fields: readonly CrmField[]): string[] {
+  return fields.map((field) => field.name);
+}
+
+export function notFound(object: CrmObject, id: string): StepError {
+  return new StepError("record-not-found", `There is no ${object.name} ${id}.`);
+}
