@@ -2,7 +2,7 @@ import { FencedError } from "../errors.ts";
 import type { Verdict } from "../definition/plan.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
-import type { Seal, Sealed } from "./seal.ts";
+import type { Seal } from "./seal.ts";
 
 export type Lane = "quick" | "ordinary";
 

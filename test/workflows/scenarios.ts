@@ -2,7 +2,7 @@ import type { Json, JsonObject } from "../../src/json.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import type { SqlPool } from "../../src/sql.ts";
 import { definitionOf, type TestEngine } from "../support/engine.ts";
-import { createOutside, fails, hangs, says } from "../support/test-kinds.ts";
+import { fails, hangs, says, type Outside } from "../support/test-kinds.ts";
 import { until } from "../support/until.ts";
 
 /** What the outside answers in the recorded runs. */
@@ -13,8 +13,6 @@ export const answers = {
   broken: [fails("refused", false)],
   slow: [hangs],
 };
-
-export type Outside = ReturnType<typeof createOutside>;
 
 interface Scenario {
   readonly steps: Json[];
