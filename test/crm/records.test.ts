@@ -100,7 +100,7 @@ test("modes append, fill only what is empty, and clear", async () => {
     { modes: { emails: "append-unique", city: "only-if-empty", jobTitle: "clear" } },
   );
   expect(changed.record).toMatchObject({
-    emails: { primaryEmail: "d@four.example", additionalEmails: ["x@x.example", "y@x.example"] },
+    emails: { primaryEmail: "d@four.example", additionalEmails: ["x@x.example", "y@x.example", "other@x.example"] },
     city: "Rome",
     jobTitle: null,
   });
