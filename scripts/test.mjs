@@ -16,11 +16,19 @@ const folder = mkdtempSync(join(tmpdir(), "tandem-report-"));
 const report = join(folder, "report.json");
 const child = spawn(process.execPath, [programOf("vitest"), "run", ...process.argv.slice(2)], {
   cwd: root,
-  stdio: "inherit",
+  // In a group of its own: the runner ends what it brought at the first signal and dies of a second, and
+  // Ctrl-C would come both from the terminal and from us.
+  detached: true,
+  stdio: ["ignore", "inherit", "inherit"],
   env: { ...process.env, TANDEM_TEST_REPORT: report },
 });
-// The tests must stop what they brought: pass the signal on, and wait.
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+let asked = false;
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    if (!asked) child.kill("SIGINT");
+    asked = true;
+  });
+}
 const code = await new Promise((resolve) => child.once("close", (exitCode) => resolve(exitCode ?? 1)));
 console.log(countTests(code));
 rmSync(folder, { recursive: true, force: true });

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,7 @@ import { chooseFreePort } from "../../src/supervisor/ports.ts";
 import { startPostgres, stopPostgres, type Postgres } from "../../src/supervisor/postgres.ts";
 import { getTemporalBinary } from "../../src/supervisor/temporal-binary.ts";
 import { startTemporal, stopTemporal, type TemporalServer } from "../../src/supervisor/temporal.ts";
+import { endStrays } from "./strays.ts";
 import { templateDatabase } from "./template.ts";
 
 declare module "vitest" {
@@ -23,24 +25,23 @@ declare module "vitest" {
 /** Brings one Postgres and one Temporal for the whole run, in a folder that is deleted after it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const directory = await mkdtemp(join(tmpdir(), "tandem-test-"));
-  const temporal = bringTemporal(directory);
-  const postgres = await bringPostgres(directory).catch(async (error: unknown) => {
-    await end(await temporal, directory);
-    throw error;
+  // Whatever tests put into temporary folders lies in here, and goes with it.
+  process.env["TMPDIR"] = directory;
+  // Ctrl-C ends the runner without a teardown, and without its workers.
+  process.once("exit", () => {
+    endStrays(directory);
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   });
+  const temporal = bringTemporal(directory);
+  const postgres = await bringPostgres(directory);
   const outcome = await temporal;
   project.provide("postgresUrl", postgres.url.replace(/\/tandem$/, ""));
   project.provide("temporalAddress", "address" in outcome ? outcome.address : "");
   project.provide("temporalFailure", "failure" in outcome ? outcome.failure : "");
   return async () => {
-    await stopPostgres(postgres);
-    await end(outcome, directory);
+    await Promise.all([stopPostgres(postgres), "address" in outcome ? stopTemporal(outcome) : undefined]);
+    await rm(directory, { recursive: true, force: true });
   };
-}
-
-async function end(temporal: TemporalServer | { failure: string }, directory: string): Promise<void> {
-  if ("address" in temporal) await stopTemporal(temporal);
-  await rm(directory, { recursive: true, force: true });
 }
 
 async function bringPostgres(directory: string): Promise<Postgres> {
