@@ -4,14 +4,17 @@ import type { Product } from "./product.ts";
 const created = z.object({ id: z.string() });
 const activated = z.object({ triggers: z.array(z.object({ kind: z.string(), url: z.string().optional() })) });
 const accepted = z.object({ runId: z.string() });
+const span = z.object({ startedAt: z.string(), endedAt: z.string().nullable() });
 const run = z.object({
   status: z.string(),
   createdAt: z.string(),
+  startedAt: z.string().nullable(),
   endedAt: z.string().nullable(),
-  steps: z.array(z.object({ status: z.string() })),
+  steps: z.array(span.extend({ attempts: z.array(span) })),
 });
+export type Run = z.output<typeof run>;
 const counted = z.object({ totalCount: z.number() });
-const page = z.object({ data: z.array(z.object({ id: z.string() })) });
+const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor: z.string().nullable() });
 
 /** A workflow that is active, and the path that starts it. */
 export interface Active {
@@ -38,7 +41,7 @@ export function runIdOf(body: unknown): string {
   return accepted.parse(body).runId;
 }
 
-export async function readRun(product: Product, id: string): Promise<z.output<typeof run>> {
+export async function readRun(product: Product, id: string): Promise<Run> {
   return run.parse((await product.call("GET", `/api/runs/${id}`)).body);
 }
 
@@ -47,11 +50,28 @@ export async function countRecords(product: Product, plural: string): Promise<nu
   return counted.parse((await product.call("GET", `/rest/${plural}?limit=1`)).body).totalCount;
 }
 
+/** At most `limit` runs of a workflow in this state, the newest first. */
+export async function listRuns(
+  product: Product,
+  query: { workflowId: string; status: string; limit: number },
+): Promise<string[]> {
+  const { workflowId, status, limit } = query;
+  const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=${limit}`);
+  return page.parse(body).data.map(({ id }) => id);
+}
+
 /** Whether a workflow has runs in one of these states. */
 export async function hasRuns(product: Product, workflowId: string, statuses: readonly string[]): Promise<boolean> {
   for (const status of statuses) {
-    const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=1`);
-    if (page.parse(body).data.length > 0) return true;
+    if ((await listRuns(product, { workflowId, status, limit: 1 })).length > 0) return true;
   }
   return false;
+}
+
+/** States of a run that is not over. */
+export const openStatuses = ["queued", "starting", "running", "waiting"] as const;
+
+/** How many mails the mailbox holds, copies included. */
+export async function countMails(product: Product): Promise<number> {
+  return page.parse((await product.call("GET", "/api/mailbox?limit=10000")).body).data.length;
 }

@@ -1,8 +1,8 @@
-import { activate } from "./api.ts";
+import { activate, countMails } from "./api.ts";
 import { fiveSteps, floor, withEmail } from "./definitions.ts";
 import { percentile, type Load } from "./load.ts";
 import { expectRecords, measureAccept, measureAcceptWhileDraining, measureRuns, measureSingleRuns } from "./measure.ts";
-import { startProduct, type Product } from "./product.ts";
+import { withProduct, type Product } from "./product.ts";
 import { judge, printReport, type Figures } from "./report.ts";
 
 const acceptSeconds = 6;
@@ -34,24 +34,27 @@ async function measureQuick(product: Product): Promise<Omit<Figures, "ordinaryRu
   const quickRuns = await measureRuns(product, five, {
     runs: runs.quick,
     mark: "quick",
-    check: () =>
-      expectRecords(product, {
-        people: runs.single + runs.quick,
-        tasks: runs.single + runs.quick,
-        taskTargets: runs.single + runs.quick,
-      }),
+    check: () => expectRecords(product, everyKind(runs.single + runs.quick)),
   });
   say("With an e-mail…");
-  const mailRuns = await measureRuns(product, mailing, { runs: runs.email, mark: "mail" });
+  const mailRuns = await measureRuns(product, mailing, {
+    runs: runs.email,
+    mark: "mail",
+    async check() {
+      await expectRecords(product, everyKind(runs.single + runs.quick + runs.email));
+      const mails = await countMails(product);
+      if (mails !== runs.email) throw new Error(`There are ${mails} mails, but ${runs.email} were to be sent.`);
+    },
+  });
   say("Accepting…");
   const held = await measureAccept(product, empty, acceptSeconds);
-  const withoutTemporal = await withoutPart(product, () => measureAccept(product, empty, acceptSeconds));
+  const standing = await withoutTemporal(product, () => measureAccept(product, empty, acceptSeconds));
   const draining = await measureAcceptWhileDraining(product, empty, acceptSeconds);
   return {
     acceptPerSecond: rate(held),
     acceptP50Ms: percentile(held.latencies, 0.5),
     acceptP99Ms: percentile(held.latencies, 0.99),
-    acceptWithoutTemporalPerSecond: rate(withoutTemporal),
+    acceptWithoutTemporalPerSecond: rate(standing),
     acceptWhileDrainingPerSecond: rate(draining),
     acceptWhileDrainingP99Ms: percentile(draining.latencies, 0.99),
     floorRunsPerSecond: floorRuns.perSecond,
@@ -70,13 +73,18 @@ async function measureOrdinary(product: Product): Promise<number> {
   const { perSecond } = await measureRuns(product, five, {
     runs: runs.ordinary,
     mark: "ordinary",
-    check: () => expectRecords(product, { people: runs.ordinary, companies: runs.ordinary, tasks: runs.ordinary }),
+    check: () => expectRecords(product, everyKind(runs.ordinary)),
   });
   return perSecond;
 }
 
+/** Each run of the five steps makes one of each. */
+function everyKind(count: number): Record<string, number> {
+  return { people: count, companies: count, tasks: count, taskTargets: count };
+}
+
 /** Temporal stands still meanwhile, as a server that does not answer. */
-async function withoutPart<T>(product: Product, work: () => Promise<T>): Promise<T> {
+async function withoutTemporal<T>(product: Product, work: () => Promise<T>): Promise<T> {
   const pid = await product.pid("Temporal");
   if (pid === undefined) throw new Error("The instance does not say which process is Temporal.");
   process.kill(pid, "SIGSTOP");
@@ -84,15 +92,6 @@ async function withoutPart<T>(product: Product, work: () => Promise<T>): Promise
     return await work();
   } finally {
     process.kill(pid, "SIGCONT");
-  }
-}
-
-async function withProduct<T>(environment: Record<string, string>, work: (product: Product) => Promise<T>): Promise<T> {
-  const product = await startProduct(environment);
-  try {
-    return await work(product);
-  } finally {
-    await product.stop();
   }
 }
 
@@ -104,4 +103,7 @@ function say(sentence: string): void {
   process.stderr.write(`${sentence}\n`);
 }
 
-await main();
+await main().catch((error: unknown) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(1);
+});

@@ -1,4 +1,4 @@
-import { countRecords, hasRuns, readRun, runIdOf, setRunLimit, type Active } from "./api.ts";
+import { countRecords, hasRuns, openStatuses, readRun, runIdOf, setRunLimit, type Active } from "./api.ts";
 import { cpuPerRun, readCpu, type Cpu } from "./cpu.ts";
 import { percentile, post, type Load } from "./load.ts";
 import { until, type Product } from "./product.ts";
@@ -42,11 +42,7 @@ export async function measureRuns(
   const before = await readCpu(product);
   const begun = performance.now();
   await setRunLimit(product, usualLimit);
-  await until(
-    `${runs} runs to be over`,
-    async () => !(await hasRuns(product, workflow.id, ["queued", "starting", "running", "waiting"])),
-    180_000,
-  );
+  await until(`${runs} runs to be over`, async () => !(await hasRuns(product, workflow.id, openStatuses)), 180_000);
   const seconds = (performance.now() - begun) / 1_000;
   const cpuMsPerRun = cpuPerRun(before, await readCpu(product), runs);
   if (await hasRuns(product, workflow.id, ["failed", "cancelled"])) throw new Error(`Runs of ${mark} failed.`);

@@ -1,13 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import { listRuns, readRun } from "../api.ts";
 import { partNames, type PartName, type Product } from "../product.ts";
+import { isMoving } from "./in-flight.ts";
 import type { Random } from "./random.ts";
 
 export interface Kill {
   readonly part: PartName;
-  /** A step was in flight when the part was killed. */
-  readonly inFlight: boolean;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Runs that did a step a moment before. */
+  readonly runIds: readonly string[];
 }
+
+/** How long a moment with a step in flight is waited for: parts may have to come back first. */
+const flightLimitMs = 10_000;
+const askForWorkMs = 1_000;
+const comingBackLimitMs = 60_000;
 
 /** The order in which parts are killed: each at least twice where there are enough kills. */
 export function planKills(kills: number, random: Random): PartName[] {
@@ -16,60 +24,67 @@ export function planKills(kills: number, random: Random): PartName[] {
   return random.shuffle([...each, ...rest]);
 }
 
-const runs = z.object({ data: z.array(z.object({ id: z.string() })) });
-
 /**
- * Kills one part after the other with SIGKILL, each when a step is in flight, as far as that can be seen
- * from outside within two seconds, and waits for it to be back before the next.
+ * Kills one part after the other with SIGKILL, at a random time and then as soon as a step is in flight,
+ * or after a while without one: what was killed before may still be coming back.
  */
 export async function killParts(
   product: Product,
-  options: { plan: readonly PartName[]; pauseMs: number; random: Random; workflowId: string; onKill(kill: Kill): void },
+  options: {
+    plan: readonly PartName[];
+    pauseMs: number;
+    random: Random;
+    workflowId: string;
+    /** Called when a kill is due, again every second until it is made: there should be something to do now. */
+    onAim(): void;
+    onKill(kill: Kill): void;
+  },
 ): Promise<void> {
   for (const part of options.plan) {
     await sleep(options.pauseMs * (0.5 + options.random.next()));
-    const pid = await runningPid(product, part);
-    const inFlight = await awaitFlight(product, options.workflowId);
-    process.kill(pid, "SIGKILL");
-    options.onKill({ part, inFlight });
+    options.onAim();
+    const asking = setInterval(options.onAim, askForWorkMs);
+    try {
+      options.onKill(await killPart(product, part, options.workflowId));
+    } finally {
+      clearInterval(asking);
+    }
   }
 }
 
-async function runningPid(product: Product, part: PartName): Promise<number> {
-  for (let tries = 0; tries < 600; tries++) {
+async function killPart(product: Product, part: PartName, workflowId: string): Promise<Kill> {
+  const end = Date.now() + comingBackLimitMs;
+  while (Date.now() < end) {
     const pid = await product.pid(part);
-    if (pid !== undefined && isRunning(pid)) return pid;
+    const runIds = await awaitFlight(product, workflowId);
+    const at = Date.now();
+    if (pid !== undefined && kill(pid)) return { part, at, runIds };
     await sleep(50);
   }
-  throw new Error(`${part} did not come back within 30 s.`);
+  throw new Error(`${part} did not come back within ${comingBackLimitMs / 1_000} s.`);
 }
 
-function isRunning(pid: number): boolean {
+/** False: it is gone already, and another is about to take its place. */
+function kill(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return process.kill(pid, "SIGKILL");
   } catch {
     return false;
   }
 }
 
-async function awaitFlight(product: Product, workflowId: string): Promise<boolean> {
-  const end = Date.now() + 2_000;
+async function awaitFlight(product: Product, workflowId: string): Promise<string[]> {
+  const end = Date.now() + flightLimitMs;
   while (Date.now() < end) {
-    if (await isInFlight(product, workflowId)) return true;
+    const found = await findMoving(product, workflowId).catch(() => []);
+    if (found.length > 0) return found;
     await sleep(5);
   }
-  return false;
+  return [];
 }
 
-/** A run that holds a slot is doing a step, or is on its way from one to the next. */
-async function isInFlight(product: Product, workflowId: string): Promise<boolean> {
-  for (const status of ["running", "starting"]) {
-    const answer = await product
-      .call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=1`)
-      .catch(() => undefined);
-    const parsed = runs.safeParse(answer?.body);
-    if (parsed.success && parsed.data.data.length > 0) return true;
-  }
-  return false;
+async function findMoving(product: Product, workflowId: string): Promise<string[]> {
+  const ids = await listRuns(product, { workflowId, status: "running", limit: 4 });
+  const runs = await Promise.all(ids.map((id) => readRun(product, id)));
+  return ids.filter((_, position) => isMoving(runs[position], Date.now()));
 }

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { activate } from "../api.ts";
-import { startProduct, type Product } from "../product.ts";
+import { activate, hasRuns, openStatuses, type Active } from "../api.ts";
+import { until, withProduct, type Product } from "../product.ts";
+import { metStepInFlight } from "./in-flight.ts";
 import { killParts, planKills, type Kill } from "./killer.ts";
 import { createRandom } from "./random.ts";
 import { recount, type Count } from "./recount.ts";
@@ -19,40 +21,48 @@ const { values } = parseArgs({
     kills: { type: "string", default: "12" },
   },
 });
-const count = z.coerce.number().int().min(1).max(10_000);
-const [seed, posts, kills] = [count.parse(values.seed), count.parse(values.posts), count.parse(values.kills)];
+const number = z.coerce.number().int().min(1).max(10_000);
+const [seed, posts, kills] = [number.parse(values.seed), number.parse(values.posts), number.parse(values.kills)];
 
 /** Long enough for a part to come back and for runs to be under way again. */
 const pauseBetweenKillsMs = 2_500;
+/** A mail that met its server down is tried again for ten minutes at most. */
+const drainLimitMs = 600_000;
 
 const document = z.record(z.string(), z.unknown());
 const templates = z.object({ data: z.array(z.object({ id: z.string(), definition: document })) });
 
 async function main(): Promise<void> {
   print(`seed ${seed}, ${posts} posts, ${kills} kills`);
-  const product = await startProduct();
-  try {
-    const { count: found, made } = await run(product);
-    report(found, made);
-    const enough = made.filter(({ inFlight }) => inFlight).length >= (made.length * 2) / 3;
-    if (found.lost.length + found.duplicatedRecords.length + found.duplicatedMessageIds.length > 0 || !enough)
-      process.exitCode = 1;
-  } finally {
-    await product.stop();
-  }
+  const holds = await withProduct({}, async (product) => report(await run(product)));
+  if (!holds) process.exitCode = 1;
 }
 
-async function run(product: Product): Promise<{ count: Count; made: Kill[] }> {
+interface Outcome {
+  readonly count: Count;
+  readonly kills: number;
+  readonly inFlight: number;
+}
+
+async function run(product: Product): Promise<Outcome> {
   const random = createRandom(seed);
   const workflow = await activateWithDedupe(product);
   const accepted: Accepted[] = [];
   const made: Kill[] = [];
   const begun = performance.now();
+  const say = (sentence: string): void =>
+    print(`${((performance.now() - begun) / 1_000).toFixed(1).padStart(6)} s  ${sentence}`);
+  let aimed = (): void => {};
   await Promise.all([
     sendForms(product, workflow.path, {
       posts,
-      random,
-      pauseMs: (kills * pauseBetweenKillsMs * 1.2) / posts,
+      together: Math.ceil(posts / kills / 2),
+      // Half of the forms come at any time; of the rest a group is kept for each kill that is still to come.
+      pause(left) {
+        const toCome = kills - made.length;
+        if (left <= toCome) return new Promise((resolve) => (aimed = resolve));
+        return sleep((random.next() + 0.5) * ((toCome * pauseBetweenKillsMs) / left));
+      },
       onAccepted: (one) => accepted.push(one),
     }),
     killParts(product, {
@@ -60,23 +70,29 @@ async function run(product: Product): Promise<{ count: Count; made: Kill[] }> {
       random,
       pauseMs: pauseBetweenKillsMs,
       workflowId: workflow.id,
+      onAim: () => aimed(),
       onKill(kill) {
         made.push(kill);
-        print(`${seconds(begun)} killed ${kill.part}${kill.inFlight ? ", a step was in flight" : ""}`);
+        say(`killed ${kill.part}, ${kill.runIds.length} runs doing a step`);
       },
-    }),
+    }).finally(() => aimed()),
   ]);
-  print(`${seconds(begun)} all ${accepted.length} forms are accepted`);
-  const found = await recount(product, workflow.id, accepted);
-  print(`${seconds(begun)} all runs are over`);
-  return { count: found, made };
+  say(`all ${accepted.length} forms are accepted`);
+  await until("all runs to be over", async () => !(await hasRuns(product, workflow.id, openStatuses)), drainLimitMs);
+  say("all runs are over");
+  let inFlight = 0;
+  for (const kill of made) {
+    if (await metStepInFlight(product, kill)) inFlight += 1;
+    else say(`no step was in flight when ${kill.part} was killed`);
+  }
+  return { count: await recount(product, accepted), kills: made.length, inFlight };
 }
 
 /**
  * The template's own steps under another key, with a dedupe key: a sender that retries may have been
  * accepted and not know it, and would otherwise rightly start a second run.
  */
-async function activateWithDedupe(product: Product) {
+async function activateWithDedupe(product: Product): Promise<Active> {
   const { body } = await product.call("GET", "/api/templates");
   const template = templates.parse(body).data.find(({ id }) => id === "web-form-leads");
   if (template === undefined) throw new Error("The template web-form-leads is not there.");
@@ -88,24 +104,27 @@ async function activateWithDedupe(product: Product) {
   });
 }
 
-function report(found: Count, made: readonly Kill[]): void {
-  const inFlight = made.filter((kill) => kill.inFlight).length;
+/** Prints what was found; true when nothing was lost or doubled and the kills proved something. */
+function report({ count, kills: made, inFlight }: Outcome): boolean {
+  const faults = [...count.lost, ...count.duplicatedRecords, ...count.duplicatedMessageIds];
   print("");
-  print(`accepted               ${found.accepted}`);
-  print(`lost                   ${found.lost.length}`);
-  print(`duplicated records     ${found.duplicatedRecords.length}`);
-  print(`duplicated Message-IDs ${found.duplicatedMessageIds.length}`);
-  print(`mail copies            ${found.mailCopies}`);
-  print(`kills in flight        ${inFlight} of ${made.length}`);
-  for (const what of [...found.lost, ...found.duplicatedRecords, ...found.duplicatedMessageIds]) print(`  ${what}`);
-}
-
-function seconds(since: number): string {
-  return `${((performance.now() - since) / 1_000).toFixed(1).padStart(6)} s`;
+  print(`accepted               ${count.accepted}`);
+  print(`lost                   ${count.lost.length}`);
+  print(`duplicated records     ${count.duplicatedRecords.length}`);
+  print(`duplicated Message-IDs ${count.duplicatedMessageIds.length}`);
+  print(`mail copies            ${count.mailCopies}`);
+  print(`kills in flight        ${inFlight} of ${made}`);
+  for (const fault of faults) print(`  ${fault}`);
+  const proven = inFlight >= (made * 2) / 3;
+  if (!proven) print("Too few kills met a step in flight to prove anything.");
+  return faults.length === 0 && proven;
 }
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-await main();
+await main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

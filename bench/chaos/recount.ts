@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { until, type Product } from "../product.ts";
+import type { Product } from "../product.ts";
 import type { Accepted } from "./sender.ts";
 
 /** What is found afterwards at the far end: in `/rest` and in the mailbox, never in the runs' own reports. */
 export interface Count {
   readonly accepted: number;
-  /** Accepted forms without a person, a task or a mail. */
+  /** Accepted forms without a person, a company, a task or a mail. */
   readonly lost: readonly string[];
   /** Records beyond one person and one task a form and one company a name. */
   readonly duplicatedRecords: readonly string[];
@@ -15,23 +15,23 @@ export interface Count {
   readonly mailCopies: number;
 }
 
-const person = z.object({ emails: z.object({ primaryEmail: z.string() }) });
-const task = z.object({ title: z.string().nullable() });
-const company = z.object({ name: z.string().nullable() });
+const personShape = z.object({ emails: z.object({ primaryEmail: z.string() }) });
+const taskShape = z.object({ title: z.string().nullable() });
+const companyShape = z.object({ name: z.string().nullable() });
 const mails = z.object({ data: z.array(z.object({ subject: z.string(), headers: z.record(z.string(), z.string()) })) });
 
-/** Waits until no run is open, then counts. */
-export async function recount(product: Product, workflowId: string, accepted: readonly Accepted[]): Promise<Count> {
-  await until("all runs to be over", async () => !(await isAnyOpen(product, workflowId)), 300_000);
-  const people = tally((await listAll(product, "people", person)).map((found) => found.emails.primaryEmail));
+/** Counts what there is once no run is open. */
+export async function recount(product: Product, accepted: readonly Accepted[]): Promise<Count> {
+  const people = tally((await listAll(product, "people", personShape)).map((found) => found.emails.primaryEmail));
   const tasks = tally(
-    (await listAll(product, "tasks", task)).map((found) => (found.title ?? "").replace(/^Call /, "")),
+    (await listAll(product, "tasks", taskShape)).map((found) => (found.title ?? "").replace(/^Call /, "")),
   );
-  const companies = tally((await listAll(product, "companies", company)).map((found) => found.name ?? ""));
+  const companies = tally((await listAll(product, "companies", companyShape)).map((found) => found.name ?? ""));
   const messageIds = await readMessageIds(product);
-  const lost = accepted.flatMap(({ email }) => {
+  const lost = accepted.flatMap(({ email, company }) => {
     const missing = [
       people.has(email) ? [] : ["person"],
+      companies.has(company) ? [] : ["company"],
       tasks.has(email) ? [] : ["task"],
       messageIds.has(email) ? [] : ["mail"],
     ].flat();
@@ -49,14 +49,6 @@ export async function recount(product: Product, workflowId: string, accepted: re
     duplicatedMessageIds: [...messageIds].filter(([, ids]) => new Set(ids).size > 1).map(([email]) => email),
     mailCopies: [...messageIds.values()].flat().length - distinct.reduce((sum, ids) => sum + ids.size, 0),
   };
-}
-
-async function isAnyOpen(product: Product, workflowId: string): Promise<boolean> {
-  for (const status of ["queued", "starting", "running", "waiting"]) {
-    const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=1`);
-    if (z.object({ data: z.array(z.unknown()) }).parse(body).data.length > 0) return true;
-  }
-  return false;
 }
 
 async function listAll<T>(product: Product, plural: string, shape: z.ZodType<T>): Promise<T[]> {

@@ -1,20 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { runIdOf } from "../api.ts";
 import type { Product } from "../product.ts";
-import type { Random } from "./random.ts";
 
 /** One form, posted until it was accepted, as a sender that retries does. */
 export interface Accepted {
-  readonly number: number;
   readonly email: string;
-  readonly runId: string;
-  readonly tries: number;
+  readonly company: string;
 }
 
 const mostTries = 400;
 
 /** Each form is of another person; every fifth company is shared. */
-export function formOf(number: number): { email: string; [field: string]: string } {
+function formOf(number: number) {
   return {
     firstName: "Ada",
     lastName: `Number ${number}`,
@@ -26,16 +22,30 @@ export function formOf(number: number): { email: string; [field: string]: string
   };
 }
 
-/** Posts `posts` forms, spread over about `seconds`, each until it is accepted. */
+/**
+ * Posts `posts` forms, `together` at the same moment, each until it is accepted; `pause` resolves when the
+ * next such group, of which `left` are left, may go.
+ */
 export async function sendForms(
   product: Product,
   path: string,
-  options: { posts: number; pauseMs: number; random: Random; onAccepted(accepted: Accepted): void },
+  options: {
+    posts: number;
+    together: number;
+    pause(left: number): Promise<void>;
+    onAccepted(accepted: Accepted): void;
+  },
 ): Promise<void> {
+  const { posts, together, pause, onAccepted } = options;
   const sending: Promise<void>[] = [];
-  for (let number = 0; number < options.posts; number++) {
-    sending.push(sendForm(product, path, number).then(options.onAccepted));
-    await sleep(options.pauseMs * (0.5 + options.random.next()));
+  for (let first = 0; first < posts; first += together) {
+    await pause(Math.ceil((posts - first) / together));
+    for (let number = first; number < Math.min(first + together, posts); number++) {
+      const sent = sendForm(product, path, number).then(onAccepted);
+      // Met below, when all are waited for; until then it must not end the process.
+      sent.catch(() => {});
+      sending.push(sent);
+    }
   }
   await Promise.all(sending);
 }
@@ -46,7 +56,7 @@ async function sendForm(product: Product, path: string, number: number): Promise
   const body = JSON.stringify({ ...form, submissionId: `form-${number}` });
   for (let tries = 1; tries <= mostTries; tries++) {
     const answer = await product.post(path, body).catch(() => undefined);
-    if (answer?.status === 202) return { number, email: form.email, runId: runIdOf(answer.body), tries };
+    if (answer?.status === 202) return form;
     if (answer !== undefined && answer.status < 500)
       throw new Error(`Form ${number} was refused with ${answer.status}: ${JSON.stringify(answer.body)}`);
     await sleep(150 + (number % 7) * 30);
