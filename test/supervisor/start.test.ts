@@ -34,7 +34,7 @@ test(
     const second = await start(directory);
     await untilUp(second);
     // The goal is ten seconds on a machine that does nothing else.
-    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(Date.now() - began).toBeLessThan(60_000);
     expect(second.output()).not.toContain(key);
     expect(await fetch(`${second.url}/api/workflows`, { headers: { authorization: `Bearer ${key}` } })).toHaveProperty(
       "status",
