@@ -204,10 +204,10 @@ describe("a filter", () => {
     expect(evaluate({ key: `{{ nothing.here | ${call(name)} | optional }}` })).toEqual({});
   });
 
-  test.each(working)("%s of null is an error that names the filter, json excepted", (name) => {
-    const source = `{{ none | ${call(name)} }}`;
-    if (name === "json") expect(evaluate(source, { data: { none: null } })).toBe("null");
-    else expect(failureOf(source, { data: { none: null } })).toMatch(new RegExp(`^at: ${name} takes .*got null`));
+  test.each(working.filter((name) => name !== "json"))("%s of null is an error that names the filter", (name) => {
+    expect(failureOf(`{{ none | ${call(name)} }}`, { data: { none: null } })).toMatch(
+      new RegExp(`^at: ${name} takes .*got null`),
+    );
   });
 
   test.each(working)("%s is tried in these tables, or with dates", (name) => {

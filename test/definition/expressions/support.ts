@@ -59,3 +59,8 @@ function lookupIn(data: { readonly [root: string]: Json }): Evaluation["lookup"]
     return value;
   };
 }
+
+/** A pattern, or one that takes exactly this sentence. */
+export function patternOf(expected: string | RegExp): RegExp {
+  return typeof expected === "string" ? new RegExp(`^${expected.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`) : expected;
+}
