@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
-import { isUnavailable, type SqlPool } from "../sql.ts";
+import type { SqlPool } from "../sql.ts";
+import { createLoop, type Loop } from "./loop.ts";
 import { admit, markStarted, takeOverStarts, unreadWaits, workspacesWithWork, type Admitted } from "./admission.ts";
 
 /** What a dispatcher needs of Temporal. */
@@ -16,24 +17,13 @@ const pollMs = 500;
 const restMs = 5;
 const housekeepingMs = 2_000;
 
-export interface Dispatcher {
-  start(): void;
-  /** Says that there may be work now. */
-  ring(): void;
-  stop(): Promise<void>;
-}
-
 /**
  * Admits ready runs within each workspace's limit and starts their workflows. It commits, then starts;
  * what it could not start is started again after the lease by whoever looks first (DURABILITY.md §6).
  */
-export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner: string; log: Log }): Dispatcher {
+export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner: string; log: Log }): Loop {
   const { pool, starter, owner, log } = parts;
   const starting = new Set<Promise<void>>();
-  let wake: (() => void) | undefined;
-  let rung = false;
-  let stopping = false;
-  let loop: Promise<void> = Promise.resolve();
   let housekeepingAt = 0;
 
   async function round(): Promise<number> {
@@ -87,53 +77,12 @@ export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner
     starting.add(tracked);
   }
 
-  async function run(): Promise<void> {
-    let failing = false;
-    while (!stopping) {
-      rung = false;
-      let found = 0;
-      try {
-        found = await round();
-        failing = false;
-      } catch (error) {
-        if (!failing)
-          log.warn(
-            { err: error },
-            isUnavailable(error)
-              ? "Postgres is away: nothing is admitted until it is back"
-              : "a round of the dispatcher failed",
-          );
-        failing = true;
-      }
-      // A moment's rest lets what comes in meanwhile be admitted together.
-      await pause(found > 0 || rung ? restMs : pollMs);
-    }
-  }
-
-  function pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      function done(): void {
-        clearTimeout(timer);
-        wake = undefined;
-        resolve();
-      }
-      wake = done;
-    });
-  }
-
+  // After a find a moment's rest lets what comes in meanwhile be admitted together.
+  const loop = createLoop({ work: "admitting runs", log, round: async () => ((await round()) > 0 ? restMs : pollMs) });
   return {
-    start() {
-      loop = run();
-    },
-    ring() {
-      rung = true;
-      wake?.();
-    },
+    ...loop,
     async stop() {
-      stopping = true;
-      wake?.();
-      await loop;
+      await loop.stop();
       await Promise.allSettled(starting);
     },
   };

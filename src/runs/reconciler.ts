@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
-import { isUnavailable, type Sql, type SqlPool } from "../sql.ts";
+import type { Sql, SqlPool } from "../sql.ts";
+import { createLoop, type Loop } from "./loop.ts";
 import { closeAs, releaseKey } from "./close.ts";
 
 /** What Temporal knows of a run's workflow. */
@@ -37,18 +38,11 @@ const together = 8;
  * closes runs whose workflow a person ended in the Web UI, starts again those whose workflow is gone,
  * and ends workflows whose run is closed.
  */
-export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: Log }): {
-  start(): void;
-  ring(): void;
-  stop(): Promise<void>;
-} {
+export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: Log }): Loop {
   const { pool, witness, log } = parts;
-  let stopping = false;
-  let wake: (() => void) | undefined;
-  let loop: Promise<void> = Promise.resolve();
   let nextSweep = 0;
 
-  async function round(): Promise<void> {
+  async function compareAll(): Promise<void> {
     await each(await cancelling(pool), (run) => carryCancel(run));
     await each(await toLookAt(pool), (run) => compare(run));
     await each(await closedToConfirm(pool), (id) => confirmClosed(id));
@@ -98,34 +92,14 @@ export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: 
     }
   }
 
-  async function run(): Promise<void> {
-    while (!stopping) {
-      await round().catch((error: unknown) => {
-        if (!isUnavailable(error)) log.debug({ err: error }, "the reconciler could not finish; it looks again");
-      });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, everyMs);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-  }
-
-  return {
-    start() {
-      loop = run();
+  return createLoop({
+    work: "comparing runs with Temporal",
+    log,
+    async round() {
+      await compareAll();
+      return everyMs;
     },
-    ring() {
-      wake?.();
-    },
-    async stop() {
-      stopping = true;
-      wake?.();
-      await loop;
-    },
-  };
+  });
 }
 
 async function cancelling(sql: Sql): Promise<{ id: string; fence: number }[]> {

@@ -1,90 +1,22 @@
 import type { Log } from "../log.ts";
 import { inTransaction, isUnavailable, type Sql, type SqlPool } from "../sql.ts";
+import { createLoop, type Loop } from "./loop.ts";
 
 /** Most events that one transaction moves. */
 const batch = 500;
 const defaultPollMs = 400;
-const longestBackoffMs = 5_000;
-
-/** What moves record events from the outbox to their history. */
-export interface Relay {
-  start(): void;
-  /** Says that events may be waiting; without it they are found by polling. */
-  ring(): void;
-  /** Resolves when the round it is in has ended. */
-  stop(): Promise<void>;
-}
 
 /**
- * Moves record events to their history, for ever: the outbox is a queue without a cursor, so no order
- * of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
+ * Moves record events from the outbox to their history, for ever: the outbox is a queue without a
+ * cursor, so no order of commits can hide an event (DURABILITY.md §10). Any number of relays may run.
  */
-export function createRelay({
-  pool,
-  log,
-  pollMs = defaultPollMs,
-}: {
-  pool: SqlPool;
-  log: Log;
-  pollMs?: number;
-}): Relay {
-  let stopping = false;
-  let rung = false;
-  let wake: (() => void) | undefined;
-  let loop: Promise<void> = Promise.resolve();
-
-  async function run(): Promise<void> {
-    let failures = 0;
-    while (!stopping) {
-      rung = false;
-      let moved = 0;
-      try {
-        moved = await relayAll(pool);
-        if (failures > 0) log.info("record events are relayed again");
-        failures = 0;
-      } catch (error) {
-        if (failures === 0) log.warn({ err: error }, describeFailure(error));
-        failures += 1;
-      }
-      if (failures > 0) await pause(Math.min(pollMs * 2 ** (failures - 1), longestBackoffMs));
-      // A trickle of events is moved by the batch, not one by one: it is the backlog that hurries.
-      else if (moved < batch && !rung) await pause(pollMs);
-    }
-  }
-
-  /** Waits, but no longer than until the bell rings. */
-  function pause(ms: number): Promise<void> {
-    if (stopping) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(finish, ms);
-      function finish(): void {
-        clearTimeout(timer);
-        resolve();
-      }
-      wake = finish;
-    });
-  }
-
-  return {
-    start() {
-      loop = run();
-    },
-    ring() {
-      rung = true;
-      wake?.();
-    },
-    async stop() {
-      stopping = true;
-      wake?.();
-      await loop;
-    },
-  };
-}
-
-function describeFailure(error: unknown): string {
-  return isUnavailable(error)
-    ? "Postgres is away: record events wait in the outbox"
-    : "the relay could not finish a round: record events wait in the outbox and are tried again";
+export function createRelay({ pool, log, pollMs = defaultPollMs }: { pool: SqlPool; log: Log; pollMs?: number }): Loop {
+  return createLoop({
+    work: "relaying record events",
+    log,
+    // A trickle of events is moved by the batch, not one by one: it is the backlog that hurries.
+    round: async () => ((await relayAll(pool)) < batch ? pollMs : 0),
+  });
 }
 
 /**

@@ -4,7 +4,8 @@ import type { StepKinds } from "../activities/step-kind.ts";
 import { loadVersion, type LoadedVersion } from "../catalog/versions.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
-import { createDispatcher, type Dispatcher } from "../runs/dispatcher.ts";
+import { createDispatcher } from "../runs/dispatcher.ts";
+import type { Loop } from "../runs/loop.ts";
 import { createReconciler } from "../runs/reconciler.ts";
 import type { SqlPool } from "../sql.ts";
 import {
@@ -38,7 +39,7 @@ export async function startEngine(parts: {
   overrides?: Partial<WorkerOptions>;
 }): Promise<Engine> {
   const { pool, config, link, kinds, installation, owner, log } = parts;
-  let dispatcher: Dispatcher | undefined;
+  let dispatcher: Loop | undefined;
   const load = (versionId: string): Promise<LoadedVersion> => loadVersion(pool, versionId, { kinds });
   const activities = createActivities({ pool, kinds, log, loadVersion: load, slotFreed: () => dispatcher?.ring() });
   const workers = await createWorkers({

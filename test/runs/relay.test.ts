@@ -5,7 +5,8 @@ import { pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import { createRecord, deleteRecord, updateRecord } from "../../src/crm/operations.ts";
 import { createId } from "../../src/ids.ts";
-import { createRelay, relayAll, relayShard, type Relay } from "../../src/runs/relay.ts";
+import type { Loop } from "../../src/runs/loop.ts";
+import { createRelay, relayAll, relayShard } from "../../src/runs/relay.ts";
 import { createPool, inTransaction, isUnavailable, type Sql, type SqlPool } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createTestWorkspace } from "../support/engine.ts";
@@ -16,13 +17,13 @@ const { pool, url } = database;
 const { workspace, objects, writer } = await createTestWorkspace(pool);
 const person = objects.list().find((object) => object.name === "person")!;
 
-const running: Relay[] = [];
+const running: Loop[] = [];
 afterEach(async () => {
   await Promise.all(running.splice(0).map((relay) => relay.stop()));
   await pool.query("truncate tandem.outbox, tandem.record_events");
 });
 
-function startRelay(options: { pool?: SqlPool; pollMs?: number } = {}): Relay & { lines: Array<{ msg: string }> } {
+function startRelay(options: { pool?: SqlPool; pollMs?: number } = {}): Loop & { lines: Array<{ msg: string }> } {
   const lines: Array<{ msg: string }> = [];
   const log = pino(
     new Writable({
@@ -201,8 +202,8 @@ test("a relay outlives Postgres going away, says so once, and once when it goes 
   await own.end();
   await line.close();
   expect(relay.lines.map(({ msg }) => msg)).toEqual([
-    "Postgres is away: record events wait in the outbox",
-    "record events are relayed again",
+    "relaying record events waits: Postgres is away; it is tried again",
+    "relaying record events goes on",
   ]);
 });
 
