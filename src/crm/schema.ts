@@ -7,80 +7,84 @@ import { uniqueExpression } from "./normalize.ts";
 import { baseFields, comparesOf } from "./objects.ts";
 import { standardObjects, type FieldDefinition, type ObjectDefinition } from "./standard-objects.ts";
 
-/** Makes a workspace's schema with the standard objects. Run it in a transaction. */
-export async function createWorkspaceSchema(sql: Sql, workspace: Pick<Workspace, "id" | "schemaName">): Promise<void> {
+type Place = Pick<Workspace, "id" | "schemaName">;
+
+/**
+ * Makes a workspace's schema with the standard objects. Run it in a transaction; it takes three trips,
+ * since Postgres ends a transaction whose client is long in between.
+ */
+export async function createWorkspaceSchema(sql: Sql, workspace: Place): Promise<void> {
   await sql.query(`create schema ${identifier(workspace.schemaName)}`);
-  for (const object of standardObjects) await createObject(sql, workspace, object, { standard: true });
+  await createObjects(sql, workspace, { definitions: standardObjects, standard: true });
 }
 
-/** Makes an object: its metadata and its table, from the same description. Run it in a transaction. */
-export async function createObject(
+/** Makes objects, referred-to ones first: their metadata and their tables, from the same description. */
+async function createObjects(
   sql: Sql,
-  workspace: Pick<Workspace, "id" | "schemaName">,
-  object: ObjectDefinition,
-  { standard }: { standard: boolean },
+  workspace: Place,
+  { definitions, standard }: { definitions: readonly ObjectDefinition[]; standard: boolean },
 ): Promise<void> {
-  const tableName = snakeCase(object.name);
-  const objectId = createId();
+  const objects = definitions.map(({ name, plural, label, labelPlural, fields }) => ({
+    id: createId(),
+    name,
+    plural,
+    label,
+    labelPlural,
+    tableName: snakeCase(name),
+    fields: fields.map((field) => ({
+      settings: {},
+      defaultValue: null,
+      required: false,
+      unique: false,
+      ...field,
+      id: createId(),
+      columnName: snakeCase(field.name),
+    })),
+  }));
   await sql.query(
-    `insert into tandem.objects (id, workspace_id, name, plural, label, label_plural, table_name, standard) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [objectId, workspace.id, object.name, object.plural, object.label, object.labelPlural, tableName, standard],
+    `with o as (select * from jsonb_to_recordset($1::jsonb) as o(id uuid, name text, plural text, label text, "labelPlural" text, "tableName" text, fields jsonb)),
+       made as (insert into tandem.objects (id, workspace_id, name, plural, label, label_plural, table_name, standard)
+         select o.id, $2::uuid, o.name, o.plural, o.label, o."labelPlural", o."tableName", $3::boolean from o)
+     insert into tandem.fields (id, object_id, name, label, type, column_name, settings, default_value, required, is_unique, standard, position)
+     select (f.field ->> 'id')::uuid, o.id, f.field ->> 'name', f.field ->> 'label', f.field ->> 'type', f.field ->> 'columnName', f.field -> 'settings',
+       f.field -> 'defaultValue', (f.field ->> 'required')::boolean, (f.field ->> 'unique')::boolean, $3::boolean, f.position - 1
+     from o, jsonb_array_elements(o.fields) with ordinality as f(field, position)`,
+    [JSON.stringify(objects), workspace.id, standard],
   );
-  for (const [position, field] of object.fields.entries()) {
-    await sql.query(
-      `insert into tandem.fields (id, object_id, name, label, type, column_name, settings, default_value, required, is_unique, standard, position)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-      [
-        createId(),
-        objectId,
-        field.name,
-        field.label,
-        field.type,
-        snakeCase(field.name),
-        JSON.stringify(field.settings ?? {}),
-        JSON.stringify(field.defaultValue ?? null),
-        field.required ?? false,
-        field.unique ?? false,
-        standard,
-        position,
-      ],
-    );
-  }
-  await createObjectTable(sql, workspace.schemaName, object);
+  await sql.query(definitions.flatMap((object) => createObjectTable(workspace.schemaName, object)).join(";\n"));
 }
 
-/** The table of an object: a column a field, indexes for what is unique, followed, or looked up by name. */
-async function createObjectTable(sql: Sql, schemaName: string, object: ObjectDefinition): Promise<void> {
+/** SQL: the table of an object, a column a field, with indexes for what is unique, followed, or looked up by name. */
+function createObjectTable(schemaName: string, object: ObjectDefinition): string[] {
   const schema = identifier(schemaName);
   const table = `${schema}.${identifier(snakeCase(object.name))}`;
   const base = baseFields.map(
     ({ column, type }) => `${column} ${fieldTypes[type].column}${baseDefaults[column] ?? ""}`,
   );
   const own = object.fields.map((field) => columnDefinition(schema, field));
-  await sql.query(`create table ${table} (id uuid primary key, ${[...base, ...own].join(", ")})`);
-  await sql.query(`create index on ${table} (created_at, id) where deleted_at is null`);
-  for (const field of object.fields) {
-    const index = indexOf(field);
-    if (index !== undefined) await sql.query(index(table));
-  }
-  if (object.uniqueTogether !== undefined) {
-    const columns = object.uniqueTogether.map((name) => identifier(snakeCase(name))).join(", ");
-    await sql.query(`create unique index on ${table} (${columns}) nulls not distinct where deleted_at is null`);
-  }
+  const together = (object.uniqueTogether ?? []).map((name) => identifier(snakeCase(name)));
+  return [
+    `create table ${table} (id uuid primary key, ${[...base, ...own].join(", ")})`,
+    `create index on ${table} (created_at, id) where deleted_at is null`,
+    ...object.fields.flatMap((field) => createIndex(table, field)),
+    ...(together.length === 0
+      ? []
+      : [`create unique index on ${table} (${together.join(", ")}) nulls not distinct where deleted_at is null`]),
+  ];
 }
 
-/** The statement that makes a field's index, where it needs one. */
-function indexOf(field: FieldDefinition): ((table: string) => string) | undefined {
+/** SQL: a field's index, where it needs one. */
+function createIndex(table: string, field: FieldDefinition): string[] {
   const column = identifier(snakeCase(field.name));
   if (field.unique === true) {
     const expression = uniqueExpression({ column, info: fieldTypes[field.type], compares: comparesOf(field) });
-    return (table) => `create unique index on ${table} ((${expression})) where deleted_at is null`;
+    return [`create unique index on ${table} ((${expression})) where deleted_at is null`];
   }
-  if (field.type === "RELATION") return (table) => `create index on ${table} (${column})`;
+  if (field.type === "RELATION") return [`create index on ${table} (${column})`];
   // A name may be longer than a b-tree takes; a hash index finds it all the same.
   if (field.type === "TEXT" && field.name === "name")
-    return (table) => `create index on ${table} using hash (${column}) where deleted_at is null`;
-  return undefined;
+    return [`create index on ${table} using hash (${column}) where deleted_at is null`];
+  return [];
 }
 
 const baseDefaults: Readonly<Record<string, string>> = {
@@ -115,6 +119,6 @@ function defaultOf(field: FieldDefinition): string | undefined {
 }
 
 /** `bodyV2` → `body_v2`. */
-export function snakeCase(name: string): string {
+function snakeCase(name: string): string {
   return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
 }

@@ -1,0 +1,158 @@
+import { expect, test } from "vitest";
+import { createRecord, deleteRecord, updateRecord, upsertRecord } from "../../src/crm/operations.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { createCrm, type Event } from "./support.ts";
+
+const { pool } = await createTestDatabase();
+const crm = await createCrm(pool);
+const { writer, object, make, events, count } = crm;
+const [person, company, task] = [object("person"), object("company"), object("task")];
+
+const fifty = Array.from({ length: 50 }, (_, i) => i);
+const made = (changes: { outcome: string }[]) => changes.filter(({ outcome }) => outcome === "created");
+
+test("fifty at once who make a person of one address make one, and the others change it", async () => {
+  const changes = await Promise.all(
+    fifty.map((i) =>
+      createRecord(writer, {
+        object: person,
+        ifExists: "update",
+        values: {
+          emails: { primaryEmail: i % 2 === 0 ? "ada@race.example" : "ADA@race.example" },
+          jobTitle: `Job ${i}`,
+        },
+      }),
+    ),
+  );
+  expect(new Set(changes.map(({ id }) => id)).size).toBe(1);
+  expect(made(changes)).toHaveLength(1);
+  expect(await count("person")).toBe(1);
+  expectChain(await events(changes[0]!.id));
+});
+
+test("of fifty at once who insist on making it one succeeds, and the others hear by which record it is taken", async () => {
+  const before = await count("person");
+  const outcomes = await Promise.allSettled(
+    fifty.map(() => make("person", { emails: { primaryEmail: "one@race.example" } })),
+  );
+  const ids = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value.id] : []));
+  expect(ids).toHaveLength(1);
+  for (const outcome of outcomes)
+    if (outcome.status === "rejected")
+      expect(outcome.reason).toMatchObject({ code: "record-exists", details: { fields: ["emails"], id: ids[0] } });
+  expect(await count("person")).toBe(before + 1);
+});
+
+test("fifty upserts at once of one name, which no index guards, make one company", async () => {
+  const before = await count("company");
+  const changes = await Promise.all(
+    fifty.map((i) =>
+      upsertRecord(writer, { object: company, match: ["name"], values: { name: "Race & Sons", employees: i } }),
+    ),
+  );
+  expect(await count("company")).toBe(before + 1);
+  expect(made(changes)).toHaveLength(1);
+  expectChain(await events(changes[0]!.id));
+});
+
+test("fifty upserts at once of one domain, however it is written, make one company", async () => {
+  const before = await count("company");
+  const ways = ["race.example", "https://www.Race.example/about", "HTTP://race.example:80/", " race.example. "];
+  const changes = await Promise.all(
+    fifty.map((i) =>
+      upsertRecord(writer, {
+        object: company,
+        match: ["domainName"],
+        values: { domainName: { primaryLinkUrl: ways[i % ways.length]! }, employees: i },
+      }),
+    ),
+  );
+  expect(await count("company")).toBe(before + 1);
+  expect(made(changes)).toHaveLength(1);
+  expectChain(await events(changes[0]!.id));
+});
+
+test("upserts of different names do not wait for one another", async () => {
+  const before = await count("company");
+  await Promise.all(
+    fifty.map((i) => upsertRecord(writer, { object: company, match: ["name"], values: { name: `Company ${i % 10}` } })),
+  );
+  expect(await count("company")).toBe(before + 10);
+});
+
+test("upserts by several fields at once, a unique one among them, make one record", async () => {
+  const before = await count("company");
+  await Promise.all(
+    fifty.map((i) =>
+      upsertRecord(writer, {
+        object: company,
+        match: ["name", "domainName"],
+        values: { name: "Two", domainName: { primaryLinkUrl: i % 2 === 0 ? "two.example" : "https://two.example" } },
+      }),
+    ),
+  );
+  expect(await count("company")).toBe(before + 1);
+});
+
+test("of changes of one record at once each begins where the one before ended, in the order of their events", async () => {
+  const { id } = await make("company", { name: "Chain", employees: 0 });
+  const changes = await Promise.all(
+    fifty.map((i) => updateRecord(writer, { object: company, id, values: { employees: i % 7, name: `Chain ${i}` } })),
+  );
+  expect(changes.every(({ outcome }) => outcome === "updated")).toBe(true);
+  const chain = await events(id);
+  expect(chain).toHaveLength(51);
+  expectChain(chain);
+});
+
+test("of fifty who change a version that they read only one does", async () => {
+  const { id, record } = await make("company", { name: "Version" });
+  const outcomes = await Promise.allSettled(
+    fifty.map((i) =>
+      updateRecord(writer, {
+        object: company,
+        id,
+        values: { employees: i + 1 },
+        onlyIf: { unchangedSince: record },
+      }),
+    ),
+  );
+  expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  for (const outcome of outcomes)
+    if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "precondition-failed" });
+  expect(await events(id)).toHaveLength(2);
+});
+
+test("a link that many make at once is there once", async () => {
+  const { id: personId } = await make("person", {});
+  const { id } = await make("task", { title: "Call" });
+  const links = [{ object: "person", id: personId }];
+  await Promise.all(fifty.map(() => updateRecord(writer, { object: task, id, values: {}, links })));
+  expect(await count("taskTarget")).toBe(1);
+  expect((await events()).filter((event) => event.object === "taskTarget")).toHaveLength(1);
+});
+
+test("a company destroyed while people join it leaves nobody behind without an event", async () => {
+  const { id: companyId } = await make("company", { name: "Closing" });
+  const joined = Promise.allSettled(fifty.map((i) => make("person", { companyId, city: `City ${i}` })));
+  await deleteRecord(writer, { object: company, id: companyId, permanently: true });
+  for (const outcome of await joined) {
+    if (outcome.status === "rejected") {
+      expect(outcome.reason).toMatchObject({ code: "related-record-not-found" });
+      continue;
+    }
+    const chain = await events(outcome.value.id);
+    expect(chain.map(({ kind }) => kind)).toEqual(["created", "updated"]);
+    expectChain(chain);
+    expect(chain[1]?.after?.["companyId"]).toBeNull();
+  }
+});
+
+/** Each event's before is the after of the one before it; versions rise. */
+function expectChain(chain: readonly Event[]): void {
+  expect(chain[0]?.kind).toBe("created");
+  for (const [i, event] of chain.entries()) {
+    expect(event.before).toEqual(i === 0 ? null : chain[i - 1]?.after);
+    if (i > 0) expect(String(event.after?.["updatedAt"]) > String(event.before?.["updatedAt"])).toBe(true);
+  }
+}
