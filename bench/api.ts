@@ -10,7 +10,7 @@ const run = z.object({
   createdAt: z.string(),
   startedAt: z.string().nullable(),
   endedAt: z.string().nullable(),
-  steps: z.array(span.extend({ attempts: z.array(span) })),
+  steps: z.array(span.extend({ path: z.string(), attempts: z.array(span) })),
 });
 export type Run = z.output<typeof run>;
 const counted = z.object({ totalCount: z.number() });

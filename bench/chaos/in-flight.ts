@@ -5,9 +5,13 @@ import type { Kill } from "./killer.ts";
 /** A run of the template takes about a tenth of a second: one that moved this lately is not standing still. */
 const movingMs = 250;
 
-/** Whether a run that is under way did something just now. */
-export function isMoving(run: Run | undefined, now: number): boolean {
-  return run !== undefined && run.endedAt === null && movesOf(run).some((move) => move <= now && now - move < movingMs);
+/** The last step of the template: once it has come out there is none left to be in flight. */
+const lastStep = "tell";
+
+/** Whether a run has just done something and has more to do. */
+export function isDoingAStep(run: Run | undefined, now: number): boolean {
+  if (run === undefined || run.steps.some(({ path, endedAt }) => path === lastStep && endedAt !== null)) return false;
+  return movesOf(run).some((move) => move <= now && now - move < movingMs);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { listRuns, readRun } from "../api.ts";
 import { partNames, type PartName, type Product } from "../product.ts";
-import { isMoving } from "./in-flight.ts";
+import { isDoingAStep } from "./in-flight.ts";
 import type { Random } from "./random.ts";
 
 export interface Kill {
@@ -13,8 +13,7 @@ export interface Kill {
 }
 
 /** How long a moment with a step in flight is waited for: parts may have to come back first. */
-const flightLimitMs = 10_000;
-const askForWorkMs = 1_000;
+const flightLimitMs = 15_000;
 const comingBackLimitMs = 60_000;
 
 /** The order in which parts are killed: each at least twice where there are enough kills. */
@@ -35,7 +34,7 @@ export async function killParts(
     pauseMs: number;
     random: Random;
     workflowId: string;
-    /** Called when a kill is due, again every second until it is made: there should be something to do now. */
+    /** Called when a kill is due: there should be something to do now. */
     onAim(): void;
     onKill(kill: Kill): void;
   },
@@ -43,12 +42,7 @@ export async function killParts(
   for (const part of options.plan) {
     await sleep(options.pauseMs * (0.5 + options.random.next()));
     options.onAim();
-    const asking = setInterval(options.onAim, askForWorkMs);
-    try {
-      options.onKill(await killPart(product, part, options.workflowId));
-    } finally {
-      clearInterval(asking);
-    }
+    options.onKill(await killPart(product, part, options.workflowId));
   }
 }
 
@@ -86,5 +80,5 @@ async function awaitFlight(product: Product, workflowId: string): Promise<string
 async function findMoving(product: Product, workflowId: string): Promise<string[]> {
   const ids = await listRuns(product, { workflowId, status: "running", limit: 4 });
   const runs = await Promise.all(ids.map((id) => readRun(product, id)));
-  return ids.filter((_, position) => isMoving(runs[position], Date.now()));
+  return ids.filter((_, position) => isDoingAStep(runs[position], Date.now()));
 }
