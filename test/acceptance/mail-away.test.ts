@@ -1,7 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { SMTPServer } from "smtp-server";
-import { afterAll, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { chooseFreePort } from "../../src/supervisor/ports.ts";
 import { createTestFolder } from "../support/folder.ts";
 import { startTandem, untilUp, type Tandem } from "../support/tandem.ts";
@@ -79,7 +79,7 @@ test(
 
 async function start(directory: string, environment: Record<string, string>, port?: number): Promise<Tandem> {
   const tandem = startTandem({ directory, port: port ?? (await chooseFreePort()), environment });
-  afterAll(() => tandem.killAll().catch(() => {}));
+  onTestFinished(() => tandem.killAll().catch(() => {}));
   await untilUp(tandem);
   return tandem;
 }
@@ -139,6 +139,6 @@ async function startSmtp(port: number): Promise<Map<string, number>> {
     },
   });
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", () => resolve()));
-  afterAll(() => new Promise<void>((resolve) => server.close(() => resolve())));
+  onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
   return received;
 }

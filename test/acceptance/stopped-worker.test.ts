@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createStepKinds } from "../../src/activities/registry.ts";
 import { projectRoot } from "../../src/config.ts";
 import { createRecord } from "../../src/crm/operations.ts";
@@ -48,17 +48,26 @@ const steps = [
   },
 ];
 
-for (const [lane, quickLane] of [
-  ["quick", true],
-  ["ordinary", false],
-] as const) {
+/** A world for each lane. Its engine stands by until the worker that is a process of its own stands still. */
+const worlds = await Promise.all(
+  (
+    [
+      ["quick", true],
+      ["ordinary", false],
+    ] as const
+  ).map(async ([lane, quickLane]) => {
+    const { pool, url } = await createTestDatabase();
+    const { mail, port } = await startTestMailbox(pool);
+    const engine = await startTestEngine(pool, { kinds: createStepKinds({ mail }), paused: true });
+    return { lane, quickLane, pool, url, port, engine };
+  }),
+);
+
+for (const { lane, quickLane, pool, url, port, engine } of worlds) {
   test(
     `a worker that stands still past every timeout and then goes on changes nothing (${lane} lane)`,
     { timeout: 180_000 },
     async () => {
-      const { pool, url } = await createTestDatabase();
-      const { mail, port } = await startTestMailbox(pool);
-      const engine = await startTestEngine(pool, { kinds: createStepKinds({ mail }), paused: true });
       await createRecord(engine.writer, {
         object: engine.objects.find("workspaceMember")!,
         values: { userEmail: "rep@x.example" },
@@ -115,7 +124,7 @@ function startWorker(environment: Record<string, string>): ChildProcess {
     env: { PATH: process.env["PATH"], LOG_LEVEL: "fatal", ...environment },
     stdio: "ignore",
   });
-  afterAll(() => child.kill("SIGKILL"));
+  onTestFinished(() => void child.kill("SIGKILL"));
   return child;
 }
 

@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporal } from "@temporalio/proto";
 import { bundleWorkflowCode, Worker } from "@temporalio/worker";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createSendEmail } from "../../src/activities/send-email.ts";
 import { projectRoot } from "../../src/config.ts";
 import { workflowBundlePath } from "../support/bundle.ts";
@@ -136,7 +136,7 @@ async function read(file: string): Promise<History> {
 /** Today's workflows with one change in the interpreter, bundled apart. */
 async function bundleAltered(from: string, to: string): Promise<string> {
   const copy = join(projectRoot, "test/workflows", `.altered-${process.pid}`);
-  afterAll(() => rm(copy, { recursive: true, force: true }));
+  onTestFinished(() => rm(copy, { recursive: true, force: true }));
   for (const source of ["workflows/index.ts", "workflows/run.ts", "definition/plan.ts", "definition/interpret.ts"]) {
     await mkdir(join(copy, source, ".."), { recursive: true });
     await cp(join(projectRoot, "src", source), join(copy, source));
