@@ -2,6 +2,7 @@ import { z } from "zod";
 import { at, StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { parseAddress, type Address } from "../mailbox/address.ts";
+import { renderMarkdown } from "../mailbox/markdown.ts";
 import type { Mail, MailTransport, Refusal, Sent } from "../mailbox/transport.ts";
 import type { OutsideContext, OutsideKind } from "./step-kind.ts";
 
@@ -36,9 +37,17 @@ const input = z
     subject: oneLine,
     text: body.optional(),
     html: body.optional(),
+    markdown: body.optional(),
     oneEach: z.boolean().default(false),
   })
-  .refine(({ text, html }) => text !== undefined || html !== undefined, `a mail needs "text" or "html"`);
+  .refine(
+    ({ text, html, markdown }) => text !== undefined || html !== undefined || markdown !== undefined,
+    `a mail needs "text", "html" or "markdown"`,
+  )
+  .refine(
+    ({ html, markdown }) => html === undefined || markdown === undefined,
+    `"markdown" becomes the mail's HTML: write it or "html"`,
+  );
 
 type Input = z.output<typeof input>;
 
@@ -74,7 +83,7 @@ export function createSendEmail(mail: MailTransport): OutsideKind<Input, Request
       refused: z.array(z.object({ address: z.string(), reason: z.string() })),
     }),
     fixed: [],
-    places: { subject: "text", text: "text", html: "html" },
+    places: { subject: "text", text: "text", html: "html", markdown: "html" },
     sample: {
       input: { to: ["sales@example.com"], subject: "New lead", text: "Call them." },
       output: { messageIds: ["<3f2a@localhost>"], accepted: ["sales@example.com"], refused: [] },
@@ -114,7 +123,8 @@ function foldRecipients(given: Input): Fields {
 }
 
 function messagesOf(given: Input, fields: Fields, messageId: (suffix: string) => string): Request["messages"] {
-  const { subject, text, html, oneEach } = given;
+  const { subject, text, markdown, oneEach } = given;
+  const html = markdown === undefined ? given.html : renderMarkdown(markdown);
   const content = { subject, ...(text === undefined ? {} : { text }), ...(html === undefined ? {} : { html }) };
   if (!oneEach) return [{ ...content, ...fields, messageId: messageId("") }];
   const everybody = [...fields.to, ...fields.cc, ...fields.bcc];

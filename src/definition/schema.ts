@@ -48,6 +48,8 @@ export const settingTypes = {
   url: z.url(),
   select: z.string(),
   member: z.email(),
+  /** The id of a record of the setting's `object`. */
+  record: z.uuid("the id of a record"),
   timeZone: z.string().refine((name) => {
     try {
       return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
@@ -66,6 +68,8 @@ const settingSchema = z.strictObject({
   default: json.optional(),
   /** Of a `select`. */
   options: z.array(z.string().min(1).max(100)).min(1).max(100).optional(),
+  /** Of a `record`: the object's name. */
+  object: z.string().min(1).max(64).optional(),
 });
 
 export type Setting = z.output<typeof settingSchema>;

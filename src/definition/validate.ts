@@ -49,7 +49,7 @@ export function validateDefinition(document: unknown, context: ValidationContext
   const definition = parsed.data;
   const issues = [
     ...checkTree(definition),
-    ...checkSettings(definition, context.settings),
+    ...checkSettings(definition, context),
     ...checkTriggers(definition),
     ...checkKinds(definition, context),
   ];
@@ -138,12 +138,22 @@ function checkBranches(branches: readonly BranchDefinition[], at: string): Issue
   return issues;
 }
 
-function checkSettings(definition: Definition, values: ValidationContext["settings"]): Issue[] {
+function checkSettings(definition: Definition, { settings: values, objects }: ValidationContext): Issue[] {
   return Object.entries(definition.settings ?? {}).flatMap(([id, setting]) => {
     const at = `settings.${id}`;
     const issues: Issue[] = [];
     if ((setting.type === "select") !== (setting.options !== undefined)) {
       issues.push({ path: at, message: `"options" belong to a setting of type select, and only to it` });
+    }
+    if ((setting.type === "record") !== (setting.object !== undefined)) {
+      issues.push({ path: at, message: `"object" belongs to a setting of type record, and only to it` });
+    }
+    if (setting.object !== undefined && objects.find(setting.object) === undefined) {
+      const known = objects.list().map(({ name }) => name);
+      issues.push({
+        path: `${at}.object`,
+        message: `unknown object "${setting.object}"${didYouMean(setting.object, known)}`,
+      });
     }
     if (setting.default !== undefined) issues.push(...checkSetting(setting, setting.default, `${at}.default`));
     return values === undefined

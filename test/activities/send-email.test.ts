@@ -86,6 +86,16 @@ describe("a mail that the server takes", () => {
     expect(raw).toContain("From: Tandem <crm@example.org>");
   });
 
+  test("has its markdown as HTML", async () => {
+    const { smtp, mail } = await start();
+    await createStep(mail, {
+      to: ["ada@example.com"],
+      subject: "Hello",
+      markdown: "**Hi** <script>x</script>",
+    }).attempt();
+    expect(smtp.mails[0]?.raw).toMatch(/Content-Type: text\/html[\s\S]*<p><strong>Hi<\/strong> x<\/p>/);
+  });
+
   test("reaches everybody once, however often and in whatever case they are named, and hides Bcc", async () => {
     const { smtp, mail } = await start();
     const { output } = await createStep(mail, {
@@ -250,6 +260,7 @@ describe("what cannot be sent is refused before anything leaves", () => {
     ["a second header in an address", { to: ["a@x.com\r\nBcc: v@y.com"] }, "is no e-mail address"],
     ["two addresses in one text", { cc: "a@x.com,b@y.com" }, "is no e-mail address"],
     ["neither text nor html", { text: undefined }, "text"],
+    ["html and markdown at once", { html: "<p>x</p>", markdown: "x" }, "markdown"],
     ["an unknown key", { attachments: [{ path: "/etc/passwd" }] }, "attachments"],
   ])("%s", (_what, fields, said) => {
     const parsed = input.safeParse({ ...hello, ...fields });

@@ -218,6 +218,16 @@ describe("settings", () => {
       ['settings.inbox: "options" belong to a setting of type select, and only to it'],
     ],
     [
+      "a record without its object",
+      { owner: { type: "record" } },
+      ['settings.owner: "object" belongs to a setting of type record, and only to it'],
+    ],
+    [
+      "a record of an object that is not there",
+      { owner: { type: "record", object: "persn", default: "ada" } },
+      ['settings.owner.object: unknown object "persn"', "settings.owner.default: the id of a record"],
+    ],
+    [
       "a select without options",
       { size: { type: "select" } },
       ['settings.size: "options" belong to a setting of type select, and only to it'],
