@@ -16,6 +16,11 @@ export type Run = z.output<typeof run>;
 const counted = z.object({ totalCount: z.number() });
 const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor: z.string().nullable() });
 
+const endings = z.object({
+  data: z.array(z.object({ endedAt: z.string() })),
+  nextCursor: z.string().nullable(),
+});
+
 /** A workflow that is active, and the path that starts it. */
 export interface Active {
   readonly id: string;
@@ -58,6 +63,20 @@ export async function listRuns(
   const { workflowId, status, limit } = query;
   const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=${limit}`);
   return page.parse(body).data.map(({ id }) => id);
+}
+
+/** Unix milliseconds at which the last of a workflow's newest `runs` runs ended. */
+export async function lastEnd(product: Product, workflowId: string, runs: number): Promise<number> {
+  let [last, seen, after] = [0, 0, ""];
+  while (seen < runs) {
+    const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&limit=200${after}`);
+    const { data, nextCursor } = endings.parse(body);
+    last = Math.max(last, ...data.slice(0, runs - seen).map(({ endedAt }) => Date.parse(endedAt)));
+    seen += data.length;
+    if (nextCursor === null) break;
+    after = `&cursor=${nextCursor}`;
+  }
+  return last;
 }
 
 /** Whether a workflow has runs in one of these states. */

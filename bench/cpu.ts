@@ -19,16 +19,32 @@ export async function readCpu(product: Product): Promise<Cpu> {
   return used;
 }
 
-/** What was used between two readings, divided among `runs`. */
-export function cpuPerRun(before: Cpu, after: Cpu, runs: number): Cpu {
-  if (before === undefined || after === undefined) return undefined;
-  const share = (part: PartName): number => (after[part] - before[part]) / runs;
+/** What was used between two readings. */
+export function cpuBetween(before: Cpu, after: Cpu): Cpu {
+  return before === undefined || after === undefined ? undefined : each((part) => after[part] - before[part]);
+}
+
+/** What was used in all of these, divided among `runs`; undefined where any of them is not known. */
+export function shareOf(used: readonly Cpu[], runs: number): Cpu {
+  const known = used.filter((one) => one !== undefined);
+  if (known.length < used.length) return undefined;
+  return each((part) => known.reduce((sum, one) => sum + one[part], 0) / runs);
+}
+
+function each(value: (part: PartName) => number): Record<PartName, number> {
   return {
-    gateway: share("gateway"),
-    worker: share("worker"),
-    Temporal: share("Temporal"),
-    Postgres: share("Postgres"),
+    gateway: value("gateway"),
+    worker: value("worker"),
+    Temporal: value("Temporal"),
+    Postgres: value("Postgres"),
   };
+}
+
+/** Milliseconds for which this machine's processors were busy since it started; undefined off Linux. */
+export async function readBusy(): Promise<number | undefined> {
+  const text = await readFile("/proc/stat", "utf8").catch(() => undefined);
+  const [user = 0, nice = 0, system = 0] = text?.split("\n")[0]?.split(/ +/).slice(1).map(Number) ?? [];
+  return text === undefined ? undefined : ((user + nice + system) * 1_000) / ticksPerSecond;
 }
 
 interface Stat {

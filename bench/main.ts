@@ -1,51 +1,60 @@
+import { availableParallelism } from "node:os";
 import { activate, countMails } from "./api.ts";
+import { readBusy, readCpu } from "./cpu.ts";
 import { fiveSteps, floor, withEmail } from "./definitions.ts";
 import { percentile, type Load } from "./load.ts";
-import { expectRecords, measureAccept, measureAcceptWhileDraining, measureRuns, measureSingleRuns } from "./measure.ts";
+import {
+  expectRecords,
+  measureAccept,
+  measureAcceptWhileDraining,
+  measureInTurns,
+  measureSingleRuns,
+} from "./measure.ts";
 import { withProduct, type Product } from "./product.ts";
 import { judge, printReport, type Figures } from "./report.ts";
 
 const acceptSeconds = 6;
-const runs = { floor: 1_000, quick: 800, ordinary: 200, email: 250, single: 60 };
+const rounds = 3;
+/** In each round; and single runs in all. */
+const runs = { warm: 200, floor: 400, quick: 300, ordinary: 80, email: 250, single: 60 };
 
 async function main(): Promise<void> {
   say("Starting an instance…");
   const quick = await withProduct({}, measureQuick);
   say("Starting an instance without the quick lane…");
-  const ordinaryRunsPerSecond = await withProduct({ QUICK_LANE: "false" }, measureOrdinary);
-  const figures: Figures = { ...quick, ordinaryRunsPerSecond };
+  const ordinary = await withProduct({ QUICK_LANE: "false" }, measureOrdinary);
+  const figures: Figures = { ...quick, ...ordinary };
   printReport(figures, { json: process.argv.includes("--json") });
   if (judge(figures).some(({ holds }) => !holds)) process.exitCode = 1;
 }
 
-async function measureQuick(product: Product): Promise<Omit<Figures, "ordinaryRunsPerSecond">> {
-  const [empty, five, mailing] = [
-    await activate(product, floor),
-    await activate(product, fiveSteps),
-    await activate(product, withEmail),
-  ];
+type OrdinaryFigures = Pick<Figures, "ordinaryRunsPerSecond" | "ordinaryFloorRunsPerSecond" | "ordinaryCpuMsPerRun">;
+
+async function measureQuick(product: Product): Promise<Omit<Figures, keyof OrdinaryFigures>> {
+  const empty = await activate(product, floor);
+  const five = await activate(product, fiveSteps);
+  const mailing = await activate(product, withEmail);
   say("Warming up…");
-  await measureRuns(product, empty, { runs: 200, mark: "warm" });
+  await measureInTurns(product, 1, { warm: { workflow: empty, mark: "warm", runs: runs.warm } });
   say("Single runs…");
   const single = await measureSingleRuns(product, five, runs.single);
-  say("Floor…");
-  const floorRuns = await measureRuns(product, empty, { runs: runs.floor, mark: "floor" });
-  say("Quick lane…");
-  const quickRuns = await measureRuns(product, five, {
-    runs: runs.quick,
-    mark: "quick",
-    check: () => expectRecords(product, everyKind(runs.single + runs.quick)),
-  });
-  say("With an e-mail…");
-  const mailRuns = await measureRuns(product, mailing, {
-    runs: runs.email,
-    mark: "mail",
-    async check() {
-      await expectRecords(product, everyKind(runs.single + runs.quick + runs.email));
-      const mails = await countMails(product);
-      if (mails !== runs.email) throw new Error(`There are ${mails} mails, but ${runs.email} were to be sent.`);
+  say("Floor and quick lane…");
+  const others = await watchOthers(product);
+  const lanes = await measureInTurns(product, rounds, {
+    floor: { workflow: empty, mark: "floor", runs: runs.floor },
+    quick: {
+      workflow: five,
+      mark: "quick",
+      runs: runs.quick,
+      check: (soFar) => expectRecords(product, everyKind(runs.single + soFar)),
     },
   });
+  const othersPercent = await others();
+  say("With an e-mail…");
+  const { email } = await measureInTurns(product, 1, {
+    email: { workflow: mailing, mark: "email", runs: runs.email, check: (soFar) => expectMails(product, soFar) },
+  });
+  await expectRecords(product, everyKind(runs.single + rounds * runs.quick + runs.email));
   say("Accepting…");
   const held = await measureAccept(product, empty, acceptSeconds);
   const standing = await withoutTemporal(product, () => measureAccept(product, empty, acceptSeconds));
@@ -57,30 +66,61 @@ async function measureQuick(product: Product): Promise<Omit<Figures, "ordinaryRu
     acceptWithoutTemporalPerSecond: rate(standing),
     acceptWhileDrainingPerSecond: rate(draining),
     acceptWhileDrainingP99Ms: percentile(draining.latencies, 0.99),
-    floorRunsPerSecond: floorRuns.perSecond,
-    quickRunsPerSecond: quickRuns.perSecond,
-    withEmailRunsPerSecond: mailRuns.perSecond,
+    floorRunsPerSecond: lanes.floor.perSecond,
+    floorCpuMsPerRun: lanes.floor.cpuMsPerRun ?? null,
+    quickRunsPerSecond: lanes.quick.perSecond,
+    cpuMsPerRun: lanes.quick.cpuMsPerRun ?? null,
+    withEmailRunsPerSecond: email.perSecond,
     singleRunP50Ms: single.p50,
     singleRunP95Ms: single.p95,
-    cpuMsPerRun: quickRuns.cpuMsPerRun ?? null,
+    othersPercent,
   };
 }
 
-async function measureOrdinary(product: Product): Promise<number> {
-  const five = await activate(product, fiveSteps);
+async function measureOrdinary(product: Product): Promise<OrdinaryFigures> {
   const empty = await activate(product, floor);
-  await measureRuns(product, empty, { runs: 100, mark: "warm" });
-  const { perSecond } = await measureRuns(product, five, {
-    runs: runs.ordinary,
-    mark: "ordinary",
-    check: () => expectRecords(product, everyKind(runs.ordinary)),
+  const five = await activate(product, fiveSteps);
+  await measureInTurns(product, 1, { warm: { workflow: empty, mark: "warm", runs: runs.warm } });
+  const lanes = await measureInTurns(product, rounds, {
+    floor: { workflow: empty, mark: "floor", runs: runs.floor },
+    ordinary: {
+      workflow: five,
+      mark: "ordinary",
+      runs: runs.ordinary,
+      check: (soFar) => expectRecords(product, everyKind(soFar)),
+    },
   });
-  return perSecond;
+  return {
+    ordinaryRunsPerSecond: lanes.ordinary.perSecond,
+    ordinaryFloorRunsPerSecond: lanes.floor.perSecond,
+    ordinaryCpuMsPerRun: lanes.ordinary.cpuMsPerRun ?? null,
+  };
+}
+
+async function expectMails(product: Product, expected: number): Promise<void> {
+  const found = await countMails(product);
+  if (found !== expected) throw new Error(`There are ${found} mails, but ${expected} were to be sent.`);
 }
 
 /** Each run of the five steps makes one of each. */
 function everyKind(count: number): Record<string, number> {
   return { people: count, companies: count, tasks: count, taskTargets: count };
+}
+
+/** Gives what tells the share of the machine that neither the instance nor this program used since. */
+async function watchOthers(product: Product): Promise<() => Promise<number | null>> {
+  const usedSoFar = async (): Promise<number | undefined> => {
+    const [busy, own] = [await readBusy(), await readCpu(product)];
+    if (busy === undefined || own === undefined) return undefined;
+    const { user, system } = process.cpuUsage();
+    return busy - Object.values(own).reduce((sum, ms) => sum + ms, 0) - (user + system) / 1_000;
+  };
+  const [begun, before] = [performance.now(), await usedSoFar()];
+  return async () => {
+    const after = await usedSoFar();
+    if (before === undefined || after === undefined) return null;
+    return (100 * Math.max(after - before, 0)) / ((performance.now() - begun) * availableParallelism());
+  };
 }
 
 /** Temporal stands still meanwhile, as a server that does not answer. */

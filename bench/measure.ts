@@ -1,5 +1,5 @@
-import { countRecords, hasRuns, openStatuses, readRun, runIdOf, setRunLimit, type Active } from "./api.ts";
-import { cpuPerRun, readCpu, type Cpu } from "./cpu.ts";
+import { countRecords, hasRuns, lastEnd, openStatuses, readRun, runIdOf, setRunLimit, type Active } from "./api.ts";
+import { cpuBetween, readCpu, shareOf, type Cpu } from "./cpu.ts";
 import { percentile, post, type Load } from "./load.ts";
 import { until, type Product } from "./product.ts";
 
@@ -21,33 +21,78 @@ export async function measureAcceptWhileDraining(product: Product, workflow: Act
 }
 
 export interface Throughput {
-  readonly runs: number;
   readonly perSecond: number;
   readonly cpuMsPerRun: Cpu;
 }
 
+/** One thing to measure: so many runs of a workflow in each round. */
+export interface Task {
+  readonly workflow: Active;
+  readonly mark: string;
+  readonly runs: number;
+  /** Counts what all the runs so far left; throws before a figure is given when it is not that. */
+  check?(runsSoFar: number): Promise<void>;
+}
+
+interface Round {
+  readonly seconds: number;
+  readonly cpu: Cpu;
+}
+
 /**
- * Enters `runs` by their webhook while admission is held, then lets them go: from then until the last
- * one is over. `check` counts what they left before a figure is given.
+ * Measures tasks in turns, round after round: what else the machine does meanwhile, and its growing
+ * tables, then meet all of them alike, which is what a ratio between them needs.
  */
-export async function measureRuns(
+export async function measureInTurns<Name extends string>(
   product: Product,
-  workflow: Active,
-  options: { runs: number; mark: string; check?(): Promise<void> },
-): Promise<Throughput> {
-  const { runs, mark, check } = options;
+  rounds: number,
+  tasks: Readonly<Record<Name, Task>>,
+): Promise<Record<Name, Throughput>> {
+  const names = Object.keys(tasks) as Name[];
+  const made = new Map<Name, Round[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const task = tasks[name];
+      made.get(name)?.push(await measureRound(product, task, round));
+      await task.check?.((round + 1) * task.runs);
+    }
+  }
+  const results = names.map((name) => [name, sumUp(made.get(name) ?? [], tasks[name].runs)] as const);
+  return Object.fromEntries(results) as Record<Name, Throughput>;
+}
+
+/** Enters the runs by their webhook while admission is held, then lets them go, until the last one is over. */
+async function measureRound(product: Product, { workflow, mark, runs }: Task, round: number): Promise<Round> {
   await setRunLimit(product, 0);
-  const load = await post(product, workflow.path, { senders, most: runs, body: (number) => lead(mark, number) });
+  const body = (number: number): object => lead(`${mark}-${round}`, number);
+  const load = await post(product, workflow.path, { senders, most: runs, body });
   if (load.accepted < runs) throw new Error(`Of ${runs} posts ${load.accepted} were accepted.`);
   const before = await readCpu(product);
-  const begun = performance.now();
+  const begun = Date.now();
   await setRunLimit(product, usualLimit);
-  await until(`${runs} runs to be over`, async () => !(await hasRuns(product, workflow.id, openStatuses)), 180_000);
-  const seconds = (performance.now() - begun) / 1_000;
-  const cpuMsPerRun = cpuPerRun(before, await readCpu(product), runs);
+  const isOver = async (): Promise<boolean> => !(await hasRuns(product, workflow.id, openStatuses));
+  await until(`${runs} runs to be over`, isOver, 180_000);
+  const cpu = cpuBetween(before, await readCpu(product));
   if (await hasRuns(product, workflow.id, ["failed", "cancelled"])) throw new Error(`Runs of ${mark} failed.`);
-  await check?.();
-  return { runs, perSecond: runs / seconds, cpuMsPerRun };
+  return { seconds: ((await lastEnd(product, workflow.id, runs)) - begun) / 1_000, cpu };
+}
+
+function sumUp(rounds: readonly Round[], runsEach: number): Throughput {
+  return {
+    // Whatever else the machine does slows single rounds: the middle one is the least of its making.
+    perSecond: runsEach / middle(rounds.map(({ seconds }) => seconds)),
+    cpuMsPerRun: shareOf(
+      rounds.map(({ cpu }) => cpu),
+      rounds.length * runsEach,
+    ),
+  };
+}
+
+function middle(values: readonly number[]): number {
+  return percentile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 }
 
 function lead(mark: string, number: number): object {

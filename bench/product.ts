@@ -98,12 +98,12 @@ async function untilUp(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Asks until the answer is true; throws after `limitMs`, with what was waited for. */
+/** Asks, seldom enough not to be the load, until the answer is true; throws after `limitMs`, with what was waited for. */
 export async function until(what: string, ask: () => Promise<boolean>, limitMs: number): Promise<void> {
   const end = Date.now() + limitMs;
   let last: unknown = "not so yet";
   while (!(await ask().catch((error: unknown) => ((last = error), false)))) {
     if (Date.now() > end) throw new Error(`Waited ${limitMs / 1_000} s for ${what} (${String(last)}).`);
-    await sleep(100);
+    await sleep(200);
   }
 }

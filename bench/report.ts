@@ -11,11 +11,21 @@ export interface Figures {
   readonly floorRunsPerSecond: number;
   readonly quickRunsPerSecond: number;
   readonly ordinaryRunsPerSecond: number;
+  /** The floor of the instance whose workflows have no quick lane. */
+  readonly ordinaryFloorRunsPerSecond: number;
   readonly withEmailRunsPerSecond: number;
   readonly singleRunP50Ms: number;
   readonly singleRunP95Ms: number;
+  /** Processor time of a quick run by part; null where the platform does not tell. */
   readonly cpuMsPerRun: NonNullable<Cpu> | null;
+  readonly floorCpuMsPerRun: NonNullable<Cpu> | null;
+  readonly ordinaryCpuMsPerRun: NonNullable<Cpu> | null;
+  /** Share of the machine, in percent, that other programs used while floor and quick lane were measured. */
+  readonly othersPercent: number | null;
 }
+
+/** Above this the ratios say more about the other programs than about this one. */
+const othersLimit = 10;
 
 export interface Judgement {
   readonly what: string;
@@ -24,17 +34,18 @@ export interface Judgement {
   readonly holds: boolean;
 }
 
-/** What is expected, as ratios within one run: machines differ, ratios less. */
+/** What is expected, as ratios of what was measured in turns on one instance: machines differ, ratios less. */
 export function judge(figures: Figures): Judgement[] {
   const {
     quickRunsPerSecond: quick,
     floorRunsPerSecond: floor,
+    ordinaryFloorRunsPerSecond: ordinaryFloor,
     ordinaryRunsPerSecond: ordinary,
     acceptPerSecond: accept,
   } = figures;
   return [
     { what: "quick lane / floor", ratio: quick / floor, atLeast: 0.55 },
-    { what: "ordinary lane / floor", ratio: ordinary / floor, atLeast: 0.15 },
+    { what: "ordinary lane / floor", ratio: ordinary / ordinaryFloor, atLeast: 0.15 },
     { what: "accept / quick lane", ratio: accept / quick, atLeast: 8 },
   ].map((judgement) => ({ ...judgement, holds: judgement.ratio >= judgement.atLeast }));
 }
@@ -54,23 +65,34 @@ export function printReport(figures: Figures, { json }: { json: boolean }): void
     ],
     ["runs without steps (the floor)", `${whole(figures.floorRunsPerSecond)}/s`, ""],
     ["five steps, quick lane", `${whole(figures.quickRunsPerSecond)}/s`, ""],
-    ["five steps, ordinary lane", `${whole(figures.ordinaryRunsPerSecond)}/s`, ""],
+    [
+      "five steps, ordinary lane",
+      `${whole(figures.ordinaryRunsPerSecond)}/s`,
+      `floor beside it ${whole(figures.ordinaryFloorRunsPerSecond)}/s`,
+    ],
     ["five steps and an e-mail", `${whole(figures.withEmailRunsPerSecond)}/s`, ""],
     ["one run, start to end", `${whole(figures.singleRunP50Ms)} ms`, `p95 ${whole(figures.singleRunP95Ms)} ms`],
-    ["processor time a quick run", figures.cpuMsPerRun === null ? "not known here" : cpuText(figures.cpuMsPerRun), ""],
+    ["processor time, floor", ...cpuText(figures.floorCpuMsPerRun)],
+    ["processor time, quick lane", ...cpuText(figures.cpuMsPerRun)],
+    ["processor time, ordinary lane", ...cpuText(figures.ordinaryCpuMsPerRun)],
   ];
   for (const [what = "", value = "", rest = ""] of lines) print(`${what.padEnd(36)} ${value.padStart(10)}  ${rest}`);
   print("");
   for (const { what, ratio, atLeast, holds } of judge(figures)) {
     print(`${holds ? "holds " : "MISSED"} ${what.padEnd(22)} ${ratio.toFixed(2)} (at least ${atLeast})`);
   }
+  const { othersPercent: others } = figures;
+  if (others !== null && others > othersLimit) {
+    print(`Other programs used ${others.toFixed(0)} % of this machine meanwhile: measure again when it is quiet.`);
+  }
   if (json) print(JSON.stringify({ ...figures, judgements: judge(figures) }));
 }
 
-function cpuText(cpu: NonNullable<Cpu>): string {
-  const parts = Object.entries(cpu).map(([part, ms]) => `${part} ${ms.toFixed(1)}`);
+function cpuText(cpu: Cpu | null): [string, string] {
+  if (cpu === null || cpu === undefined) return ["not known", ""];
   const total = Object.values(cpu).reduce((sum, ms) => sum + ms, 0);
-  return `${total.toFixed(1)} ms (${parts.join(", ")})`;
+  const parts = Object.entries(cpu).map(([part, ms]) => `${part} ${ms.toFixed(1)}`);
+  return [`${total.toFixed(1)} ms`, parts.join(", ")];
 }
 
 function whole(value: number): string {
