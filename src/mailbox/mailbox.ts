@@ -4,6 +4,7 @@ import { isUnavailable, type SqlPool } from "../sql.ts";
 import { keepMessage, parseMessage } from "./messages.ts";
 
 const mostBytes = 10 * 1024 * 1024;
+const mostRecipients = 50;
 /** How long open connections may go on once it stops: a pool keeps idle ones for minutes. */
 const closeTimeoutMs = 1_000;
 
@@ -21,6 +22,7 @@ export function createMailbox({ pool, port, log }: { pool: SqlPool; port: number
     disabledCommands: ["AUTH", "STARTTLS"],
     disableReverseLookup: true,
     size: mostBytes,
+    maxRecipients: mostRecipients,
     closeTimeout: closeTimeoutMs,
     logger: false,
     onData(stream, session, done) {

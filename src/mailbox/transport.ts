@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport, type SentMessageInfo } from "nodemailer";
 import { z } from "zod";
 import type { Config } from "../config.ts";
@@ -122,20 +123,28 @@ function withoutServer(from: Address): MailTransport {
   };
 }
 
-const askAgainMs = 15_000;
+const askAgainMs = { up: 15_000, down: 2_000 };
+const patienceMs = 1_000;
 
+/** Who asks waits a moment at most: a server that takes the connection and says nothing is not up. */
 function createState(via: MailState["via"], ask: () => Promise<unknown>): () => Promise<MailState> {
   let up = false;
+  let asking: Promise<void> | undefined;
   let askedAt = 0;
+
+  async function askNow(): Promise<void> {
+    up = await ask().then(
+      () => true,
+      () => false,
+    );
+    askedAt = Date.now();
+    asking = undefined;
+  }
+
   return async () => {
-    if (Date.now() - askedAt >= (up ? askAgainMs : 2_000)) {
-      askedAt = Date.now();
-      up = await ask().then(
-        () => true,
-        () => false,
-      );
-    }
-    return { up, via };
+    if (asking === undefined && Date.now() - askedAt >= askAgainMs[up ? "up" : "down"]) asking = askNow();
+    const answered = await Promise.race([asking?.then(() => true) ?? true, sleep(patienceMs, false, { ref: false })]);
+    return { up: answered && up, via };
   };
 }
 

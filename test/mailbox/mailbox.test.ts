@@ -1,10 +1,12 @@
-import { createConnection } from "node:net";
+import { createConnection, createServer } from "node:net";
 import { once } from "node:events";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { readConfig } from "../../src/config.ts";
 import { createLog } from "../../src/log.ts";
 import { createMailbox } from "../../src/mailbox/mailbox.ts";
 import { findMessage, listMessages } from "../../src/mailbox/messages.ts";
+import { createMailTransport } from "../../src/mailbox/transport.ts";
 import { createPool } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { startGateway } from "../api/gateway.ts";
@@ -70,6 +72,13 @@ describe("the mailbox", () => {
     expect(await mail.describe()).toEqual({ up: true, via: "mailbox" });
   });
 
+  test("takes fifty recipients, and not one more", async () => {
+    const fifty = Array.from({ length: 50 }, (_, number) => `to${number}@example.com`);
+    const sent = await mail.send({ ...letter(50), recipients: [...fifty, "late@example.com"] }, idle);
+    expect(sent.accepted).toEqual(fifty);
+    expect(sent.refused).toMatchObject([{ address: "late@example.com", permanent: false }]);
+  });
+
   test("keeps headers and bodies that Postgres could not hold as they are", async () => {
     expect(
       await converse(port, "Subject: a\0b\r\nX-Odd: \\u0000 \\\0u0000 \\\r\nX-Odd: second\r\n\r\nNUL \0 and \\u0000"),
@@ -110,6 +119,22 @@ describe("the mailbox", () => {
     socket.destroy();
     expect(performance.now() - began).toBeLessThan(5_000);
   });
+});
+
+test("a mail server that takes the connection and says nothing is not up, and holds nobody up", async () => {
+  const silent = createServer();
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = silent.address();
+  const silentPort = typeof address === "object" && address !== null ? address.port : 0;
+  const transport = createMailTransport(readConfig({ SMTP_URL: `smtp://127.0.0.1:${silentPort}` }));
+  afterAll(() => {
+    transport.close();
+    silent.close();
+  });
+  const began = performance.now();
+  expect(await transport.describe()).toEqual({ up: false, via: "smtp" });
+  expect(performance.now() - began).toBeLessThan(5_000);
 });
 
 describe("/api/mailbox", () => {
