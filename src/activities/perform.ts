@@ -7,6 +7,12 @@ import type { StepFailure, StepRow } from "../runs/ledger.ts";
 import type { Seal } from "../runs/seal.ts";
 import type { OutsideKind, StepContext, StepKind, StepKinds, StepOutcome } from "./step-kind.ts";
 
+/** A step's input as its expressions gave it, and as its kind read that. */
+export interface ResolvedInput {
+  readonly resolved: Json;
+  readonly parsed: unknown;
+}
+
 /** What doing a node needs from its lane. */
 export interface Performance {
   readonly context: StepContext;
@@ -15,7 +21,7 @@ export interface Performance {
   /** The seal for a step that changes records, given its resolved input. */
   seal(input: Json): Seal;
   /** How a step that acts outside is done; the quick lane has none and is never asked. */
-  outside?(kind: OutsideKind<unknown, Json>, input: unknown): Promise<StepOutcome>;
+  outside?(kind: OutsideKind<unknown, Json>, input: ResolvedInput): Promise<StepOutcome>;
 }
 
 /** What a node came to: a row's middle part. `sealed`: it is committed already. */
@@ -95,7 +101,7 @@ async function performEffect(node: CompiledNode, step: EffectStep, performance: 
   const outcome =
     kind.effect === "read"
       ? await kind.run(performance.context, parsed.data)
-      : await performOutside(kind, parsed.data, performance);
+      : await performOutside(kind, { resolved, parsed: parsed.data }, performance);
   return {
     sealed: false,
     status: outcome.status ?? "done",
@@ -108,7 +114,7 @@ async function performEffect(node: CompiledNode, step: EffectStep, performance: 
 
 function performOutside(
   kind: OutsideKind<unknown, Json>,
-  input: unknown,
+  input: ResolvedInput,
   performance: Performance,
 ): Promise<StepOutcome> {
   if (performance.outside === undefined) throw new Error(`The quick lane was given a step of kind ${kind.kind}.`);

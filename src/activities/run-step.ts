@@ -87,9 +87,9 @@ async function tryStep(environment: Environment, attempted: Try): Promise<StepAn
           resolved = sealedInput;
           return createSeal(input, { ...own, kind: step.kind, input: sealedInput, error: null });
         },
-        outside(kind, parsed) {
-          resolved = parsed as Json;
-          return performOutside(environment, { kind, parsed, context, key: input });
+        outside(kind, given) {
+          resolved = given.resolved;
+          return performOutside(environment, { kind, parsed: given.parsed, context, key: input });
         },
       });
     });
