@@ -52,7 +52,7 @@ export const createRecord: RecordKind<z.output<typeof input>> = {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
     return [
-      ...checkWrite(object, written, context.at),
+      ...checkWrite(object, written, context),
       ...checkRequired(object, written["values"], `${context.at}.values`),
     ];
   },

@@ -102,12 +102,12 @@ export function checkObject(
 }
 
 /** Activation's look at everything that a write says of fields. */
-export function checkWrite(object: CrmObject, written: JsonObject, at: string): Issue[] {
+export function checkWrite(object: CrmObject, written: JsonObject, { objects, at }: CheckContext): Issue[] {
   const { modes = null, links } = written;
   return [
     ...checkWrittenValues(object, written["values"], `${at}.values`),
     ...(isJsonObject(modes) ? checkModes(object, modes, `${at}.modes`) : []),
-    ...(Array.isArray(links) ? checkLinks(object, links.map(targetOf), `${at}.links`) : []),
+    ...(Array.isArray(links) ? checkLinks({ objects, object }, links.map(targetOf), `${at}.links`) : []),
   ];
 }
 

@@ -51,7 +51,7 @@ export const updateRecord: RecordKind<z.output<typeof input>> = {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
     return [
-      ...checkWrite(object, written, context.at),
+      ...checkWrite(object, written, context),
       ...checkOnlyIf(written["onlyIf"], object, { ...context, at: `${context.at}.onlyIf` }),
     ];
   },

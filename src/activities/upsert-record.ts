@@ -56,7 +56,7 @@ export const upsertRecord: RecordKind<z.output<typeof input>> = {
     if (object === undefined) return issues;
     return [
       ...checkMatch(object, written, context.at),
-      ...checkWrite(object, written, context.at),
+      ...checkWrite(object, written, context),
       ...checkOnlyIf(written["onlyIf"], object, { ...context, at: `${context.at}.onlyIf` }),
     ];
   },

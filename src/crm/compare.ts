@@ -4,6 +4,7 @@ import { StepError } from "../errors.ts";
 import { isUuid } from "../ids.ts";
 import type { Json } from "../json.ts";
 import type { Statement } from "../sql.ts";
+import type { FieldTypeInfo } from "./field-types.ts";
 import type { CrmField } from "./objects.ts";
 import { describe, FieldFault, parseText } from "./plain-values.ts";
 
@@ -12,7 +13,7 @@ export type Leaf = Extract<RecordCondition, { field: string }>;
 /** A value that conditions, sorting and paths can name: a column, or a composite's sub-field. */
 export interface Target {
   readonly field: CrmField | undefined;
-  readonly comparesAs: "text" | "number" | "boolean" | "moment" | "uuid" | "list" | "composite";
+  readonly comparesAs: FieldTypeInfo["comparesAs"];
   /** SQL over the alias, as it is compared whole. */
   readonly sql: string;
   /** SQL over the alias, as something is looked for in it. */

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
-import { describe, FieldFault, parseInteger, parseNumber, parseText } from "./plain-values.ts";
+import { describe, FieldFault, parseInteger, parseNumber, parseText, within } from "./plain-values.ts";
 
 /** Part of a composite field. */
 export interface SubField {
@@ -111,15 +111,4 @@ function parseItem(items: "text" | readonly string[], value: Json): Json {
   const unknown = Object.keys(value).find((key) => !items.includes(key));
   if (unknown !== undefined) throw new FieldFault(`has no key "${unknown}"; it has ${items.join(", ")}`);
   return Object.fromEntries(items.map((key) => [key, within(key, () => parseText(value[key] ?? ""))]));
-}
-
-/** Puts the place before what is wrong there: `.additionalEmails[1] takes text`. */
-function within<T>(key: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (!(error instanceof FieldFault)) throw error;
-    const place = key.startsWith("[") ? key : `.${key}`;
-    throw new FieldFault(/^[.[]/.test(error.message) ? `${place}${error.message}` : `${place} ${error.message}`);
-  }
 }

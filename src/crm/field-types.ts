@@ -2,18 +2,24 @@ import type { Json } from "../json.ts";
 import { compositeShapes, emptyComposite, parseComposite, type CompositeShape, type SubField } from "./composites.ts";
 import {
   parseBoolean,
+  parseDay,
+  parseDecimal,
   parseId,
   parseMoment,
   parseNumber,
   parseOption,
   parseText,
+  parseUuid,
   type SelectOption,
 } from "./plain-values.ts";
+import { parseAnyJson, parseList } from "./structured-values.ts";
 
 /** What reading a value depends on besides its type. */
 export interface Reading {
   /** Of a select. */
   readonly options: readonly SelectOption[];
+  /** Of a number: digits after the point, at most; undefined: any. */
+  readonly decimals?: number | undefined;
   /** IANA zone of moments that name no offset. */
   readonly timeZone: string;
 }
@@ -23,7 +29,7 @@ export interface FieldTypeInfo {
   /** Postgres type of the column. */
   readonly column: string;
   /** How conditions and sorting see it. A composite is seen by its sub-fields. */
-  readonly comparesAs: "text" | "number" | "boolean" | "moment" | "uuid" | "composite";
+  readonly comparesAs: "text" | "number" | "boolean" | "moment" | "day" | "uuid" | "list" | "json" | "composite";
   /** What clearing leaves: null, but for composites and what cannot be null. */
   readonly empty: Json;
   /** Of a composite. */
@@ -38,6 +44,15 @@ export interface FieldTypeInfo {
 }
 
 const plain = { empty: null, json: (column: string) => `to_jsonb(${column})` };
+const list = { ...plain, column: "text[]", comparesAs: "list" as const, empty: [] as Json[] };
+
+/** SQL: a number, as text where a double would not hold all of its digits. */
+function exactJson(column: string): string {
+  const held = `${column} = trunc(${column}) and abs(${column}) <= ${Number.MAX_SAFE_INTEGER} or ${column} = ${column}::float8::numeric`;
+  return `case when ${held} then to_jsonb(${column}) else to_jsonb(${column}::text) end`;
+}
+
+const ratings = [1, 2, 3, 4, 5].map((stars) => ({ value: `RATING_${stars}`, label: String(stars) }));
 
 function composite(shape: CompositeShape): FieldTypeInfo {
   return {
@@ -53,16 +68,37 @@ function composite(shape: CompositeShape): FieldTypeInfo {
 /** Every type of field. */
 export const fieldTypes = {
   TEXT: { ...plain, column: "text", comparesAs: "text", parse: parseText },
-  NUMBER: { ...plain, column: "double precision", comparesAs: "number", parse: parseNumber },
+  NUMBER: {
+    ...plain,
+    column: "numeric",
+    comparesAs: "number",
+    json: exactJson,
+    parse: (value, { decimals }) => parseDecimal(value, decimals),
+  },
   BOOLEAN: { ...plain, column: "boolean", comparesAs: "boolean", parse: parseBoolean },
+  DATE: {
+    ...plain,
+    column: "date",
+    comparesAs: "day",
+    json: (column) => `to_jsonb(to_char(${column}, 'YYYY-MM-DD'))`,
+    parse: parseDay,
+  },
   DATE_TIME: {
     ...plain,
     column: "timestamptz(3)",
     comparesAs: "moment",
-    json: (column) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+    json: (column) => `to_jsonb(to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`,
     parse: (value, { timeZone }) => parseMoment(value, timeZone),
   },
   SELECT: { ...plain, column: "text", comparesAs: "text", parse: (value, { options }) => parseOption(value, options) },
+  MULTI_SELECT: {
+    ...list,
+    parse: (value, { options }) => parseList(value, (item) => parseOption(item, options), { distinct: true }),
+  },
+  ARRAY: { ...list, parse: (value) => parseList(value, parseText) },
+  RATING: { ...plain, column: "text", comparesAs: "text", parse: (value) => parseOption(value, ratings) },
+  RAW_JSON: { ...plain, column: "jsonb", comparesAs: "json", json: (column) => column, parse: parseAnyJson },
+  UUID: { ...plain, column: "uuid", comparesAs: "uuid", parse: parseUuid },
   RELATION: { ...plain, column: "uuid", comparesAs: "uuid", parse: parseId },
   POSITION: { ...plain, column: "double precision", comparesAs: "number", empty: 0, parse: parseNumber },
   FULL_NAME: composite(compositeShapes.FULL_NAME),

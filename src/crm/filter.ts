@@ -12,7 +12,16 @@ export type { Target } from "./compare.ts";
 /** Relations that a path may follow. */
 const mostRelations = 3;
 
-const sqlTypes = { text: "text", number: "double precision", boolean: "boolean", moment: "timestamptz", uuid: "uuid" };
+const sqlTypes = {
+  text: "text",
+  number: "numeric",
+  boolean: "boolean",
+  moment: "timestamptz",
+  day: "date",
+  uuid: "uuid",
+  list: "text[]",
+  json: "jsonb",
+};
 
 export interface FilterContext {
   readonly statement: Statement;

@@ -30,7 +30,8 @@ function faultOfMode(object: CrmObject, name: string, mode: unknown): string | u
   return undefined;
 }
 
-function listsOf({ info }: CrmField): string[] {
+function listsOf({ name, info }: CrmField): string[] {
+  if (info.comparesAs === "list") return [name];
   return Object.entries(info.subFields ?? {}).flatMap(([key, sub]) => (sub.kind === "list" ? [key] : []));
 }
 

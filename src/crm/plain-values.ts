@@ -8,6 +8,17 @@ export class FieldFault extends Error {
   override readonly name = "FieldFault";
 }
 
+/** Puts the place before what is wrong there: `.additionalEmails[1] takes text`. */
+export function within<T>(key: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof FieldFault)) throw error;
+    const place = key.startsWith("[") ? key : `.${key}`;
+    throw new FieldFault(/^[.[]/.test(error.message) ? `${place}${error.message}` : `${place} ${error.message}`);
+  }
+}
+
 const longestText = 1_048_576;
 
 /** A value as a sentence quotes it. */
@@ -27,6 +38,45 @@ export function parseText(value: Json): string {
 export function parseNumber(value: Json): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new FieldFault(`takes a number, but got ${describe(value)}`);
+}
+
+/** Of a decimal: more before the point, or behind it, is no figure of a business. */
+const mostDigits = 38;
+/** Digits that a double holds for certain. */
+const digitsOfDouble = 15;
+
+/**
+ * A decimal number, exactly: as text where a double would not hold all of its digits. `decimals`: how
+ * many may stand behind the point.
+ */
+export function parseDecimal(value: Json, decimals: number | undefined): Json {
+  const written = typeof value === "number" && Number.isFinite(value) ? writeDouble(value) : value;
+  const parts = typeof written === "string" ? /^(-?)0*(\d*)(?:\.(\d*?)0*)?$/.exec(written.trim()) : null;
+  if (parts === null || written === "") throw new FieldFault(`takes a number, but got ${describe(value)}`);
+  const [, sign = "", whole = "", fraction = ""] = parts;
+  const isLong = whole.length + fraction.length > digitsOfDouble;
+  if (typeof value === "string" && !isLong) throw new FieldFault(`takes a number, but got ${describe(value)}`);
+  if (whole.length > mostDigits || fraction.length > mostDigits)
+    throw new FieldFault(`takes at most ${mostDigits} digits before and behind the point, but got ${describe(value)}`);
+  if (decimals !== undefined && fraction.length > decimals)
+    throw new FieldFault(
+      decimals === 0
+        ? `takes a whole number, but got ${describe(value)}`
+        : `takes at most ${decimals} decimals, but got ${describe(value)}`,
+    );
+  return typeof value === "number" ? value : `${sign}${whole || "0"}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+/** A double in digits, without an exponent. */
+function writeDouble(value: number): string {
+  const written = String(value);
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(written) ?? [];
+  if (whole === "") return written;
+  const digits = whole + fraction;
+  const point = whole.length + Number(exponent);
+  if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
+  return `${sign}${digits.padEnd(point, "0").slice(0, point)}.${digits.slice(point)}`;
 }
 
 /** Whole numbers, exactly: as text where they are past 2⁵³. */
@@ -50,6 +100,20 @@ export function parseId(value: Json): string {
   return value.toLowerCase();
 }
 
+export function parseUuid(value: Json): string {
+  if (typeof value !== "string" || !isUuid(value)) throw new FieldFault(`takes a UUID, but got ${describe(value)}`);
+  return value.toLowerCase();
+}
+
+/** A day of the calendar. Postgres has no year 0. */
+export function parseDay(value: Json): string {
+  const date = typeof value === "string" ? readDate(value, "UTC") : undefined;
+  if (date === undefined || !("day" in date))
+    throw new FieldFault(`takes a day such as 2026-03-29, but got ${describe(value)}`);
+  if (date.day.year < 1) throw new FieldFault(`takes a day from 0001-01-01 to 9999-12-31, but got ${describe(value)}`);
+  return date.day.toString();
+}
+
 /**
  * A moment in milliseconds, as UTC. What names no offset is in the time zone; a day alone is its
  * beginning there.
@@ -60,8 +124,8 @@ export function parseMoment(value: Json, timeZone: string): string {
     throw new FieldFault(`takes a date and time such as 2026-03-29T10:00:00Z, but got ${describe(value)}`);
   const moment = "day" in date ? date.day.toZonedDateTime(timeZone) : date.moment;
   const { year } = moment.withTimeZone("UTC");
-  if (year < 1900 || year >= 2200)
-    throw new FieldFault(`takes a moment between 1900 and 2200, but got ${describe(value)}`);
+  if (year < 1 || year > 9999)
+    throw new FieldFault(`takes a moment in the years 1 to 9999, but got ${describe(value)}`);
   return moment.toInstant().toString({ fractionalSecondDigits: 3 });
 }
 

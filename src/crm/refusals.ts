@@ -1,6 +1,7 @@
 import { StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { createStatement, sqlState, type Sql } from "../sql.ts";
+import { nameOf } from "./ddl.ts";
 import { comparable, uniqueExpression } from "./normalize.ts";
 import type { CrmField, CrmObject } from "./objects.ts";
 import { mainText, type FieldValue } from "./values.ts";
@@ -39,10 +40,14 @@ export function refusalOf(error: unknown, object: CrmObject): unknown {
   if (state === undefined || state.schema === "tandem") return error;
   const cause = { cause: error };
   if (state.code === "23503") {
-    const field = object.fields.find(({ column }) => pointsBy(state.constraint ?? "", column));
+    const field = fieldOf(object, state.constraint, "fkey");
     const place = field === undefined ? object.name : `${object.name}.${field.name}`;
     const sentence = `${place}: ${field === undefined ? "a record" : "the record"} it refers to does not exist.`;
     return new StepError("related-record-not-found", sentence, cause);
+  }
+  if (state.code === "23514") {
+    const field = fieldOf(object, state.constraint, "required");
+    if (field !== undefined) return mustHaveValue(object, field, cause);
   }
   // Text that Postgres cannot keep, numbers out of range, values longer than an index takes.
   if (["22P05", "22021", "22P02", "22003", "22008", "54000"].includes(state.code)) {
@@ -52,8 +57,14 @@ export function refusalOf(error: unknown, object: CrmObject): unknown {
   return error;
 }
 
-function pointsBy(constraint: string, column: string): boolean {
-  return constraint.endsWith(`_${column.replaceAll('"', "")}_fkey`);
+/** The field that a constraint is for. */
+function fieldOf(object: CrmObject, constraint: string | undefined, suffix: string): CrmField | undefined {
+  return object.fields.find(({ columnName }) => nameOf(object.tableName, columnName, suffix) === constraint);
+}
+
+function mustHaveValue(object: CrmObject, { name }: CrmField, cause: { cause: unknown }): StepError {
+  const details = { issues: [{ path: `values.${name}`, message: "must have a value" }] };
+  return new StepError("invalid-values", `${object.name}: ${name} must have a value.`, { ...cause, details });
 }
 
 /** A record that has one of the unique values, and the fields that they stand in. */

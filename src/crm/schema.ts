@@ -1,10 +1,24 @@
 import { createId } from "../ids.ts";
 import { textOf, type Json } from "../json.ts";
-import { identifier, literal, type Sql } from "../sql.ts";
+import { identifier, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
-import { fieldTypes, type FieldTypeInfo } from "./field-types.ts";
-import { uniqueExpression } from "./normalize.ts";
-import { baseFields, comparesOf } from "./objects.ts";
+import {
+  columnSql,
+  createIndexSql,
+  fieldIndex,
+  fieldsIndex,
+  foreignKeySql,
+  nameOf,
+  qualified,
+  requiredSql,
+  snakeCase,
+  uniqueIndex,
+  type IndexDefinition,
+  type Table,
+  type TableField,
+} from "./ddl.ts";
+import { fieldTypes } from "./field-types.ts";
+import { baseFields } from "./objects.ts";
 import { standardObjects, type FieldDefinition, type ObjectDefinition } from "./standard-objects.ts";
 
 type Place = Pick<Workspace, "id" | "schemaName">;
@@ -18,73 +32,119 @@ export async function createWorkspaceSchema(sql: Sql, workspace: Place): Promise
   await createObjects(sql, workspace, { definitions: standardObjects, standard: true });
 }
 
-/** Makes objects, referred-to ones first: their metadata and their tables, from the same description. */
-async function createObjects(
+/** A definition with its ids and the names that its table has for it. */
+interface ObjectRow extends Omit<ObjectDefinition, "fields"> {
+  readonly id: string;
+  readonly tableName: string;
+  readonly fields: readonly FieldRow[];
+  readonly indexes: ReadonlyArray<{ id: string; name: string; parts: Json; isUnique: boolean }>;
+}
+
+type FieldRow = TableField & Required<FieldDefinition> & { readonly id: string };
+
+/**
+ * Makes objects, referred-to ones first: their metadata and their tables, from the same description.
+ * Tables that are there already are not touched, so nobody waits for it.
+ */
+export async function createObjects(
   sql: Sql,
   workspace: Place,
   { definitions, standard }: { definitions: readonly ObjectDefinition[]; standard: boolean },
 ): Promise<void> {
-  const objects = definitions.map(({ name, plural, label, labelPlural, fields }) => ({
-    id: createId(),
-    name,
-    plural,
-    label,
-    labelPlural,
-    tableName: snakeCase(name),
-    fields: fields.map((field) => ({
-      settings: {},
-      defaultValue: null,
-      required: false,
-      unique: false,
-      ...field,
-      id: createId(),
-      columnName: snakeCase(field.name),
-    })),
-  }));
+  const objects = definitions.map(describeObject);
   await sql.query(
-    `with o as (select * from jsonb_to_recordset($1::jsonb) as o(id uuid, name text, plural text, label text, "labelPlural" text, "tableName" text, fields jsonb)),
-       made as (insert into tandem.objects (id, workspace_id, name, plural, label, label_plural, table_name, standard)
-         select o.id, $2::uuid, o.name, o.plural, o.label, o."labelPlural", o."tableName", $3::boolean from o)
-     insert into tandem.fields (id, object_id, name, label, type, column_name, settings, default_value, required, is_unique, standard, position)
-     select (f.field ->> 'id')::uuid, o.id, f.field ->> 'name', f.field ->> 'label', f.field ->> 'type', f.field ->> 'columnName', f.field -> 'settings',
-       f.field -> 'defaultValue', (f.field ->> 'required')::boolean, (f.field ->> 'unique')::boolean, $3::boolean, f.position - 1
+    `with o as (select * from jsonb_to_recordset($1::jsonb) as o(id uuid, name text, plural text, label text, "labelPlural" text,
+         description text, icon text, "tableName" text, "duplicateCriteria" jsonb, fields jsonb, indexes jsonb)),
+       made as (insert into tandem.objects (id, workspace_id, name, plural, label, label_plural, description, icon, table_name, duplicate_criteria, standard)
+         select o.id, $2::uuid, o.name, o.plural, o.label, o."labelPlural", o.description, o.icon, o."tableName", o."duplicateCriteria", $3::boolean from o),
+       indexed as (insert into tandem.indexes (id, object_id, name, parts, is_unique, standard, state)
+         select (i.index ->> 'id')::uuid, o.id, i.index ->> 'name', i.index -> 'parts', (i.index ->> 'isUnique')::boolean, $3::boolean, 'active'
+         from o, jsonb_array_elements(o.indexes) as i(index))
+     insert into tandem.fields (id, object_id, name, label, description, icon, type, column_name, settings, default_value, required, is_unique,
+       is_indexed, is_searchable, standard, position)
+     select (f.field ->> 'id')::uuid, o.id, f.field ->> 'name', f.field ->> 'label', f.field ->> 'description', f.field ->> 'icon',
+       f.field ->> 'type', f.field ->> 'columnName', f.field -> 'settings', f.field -> 'defaultValue', (f.field ->> 'required')::boolean,
+       (f.field ->> 'unique')::boolean, (f.field ->> 'indexed')::boolean, (f.field ->> 'searchable')::boolean, $3::boolean, f.position - 1
      from o, jsonb_array_elements(o.fields) with ordinality as f(field, position)`,
     [JSON.stringify(objects), workspace.id, standard],
   );
-  await sql.query(definitions.flatMap((object) => createObjectTable(workspace.schemaName, object)).join(";\n"));
+  await sql.query(objects.flatMap((object) => tableSql(workspace.schemaName, object)).join(";\n"));
 }
 
-/** SQL: the table of an object, a column a field, with indexes for what is unique, followed, or looked up by name. */
-function createObjectTable(schemaName: string, object: ObjectDefinition): string[] {
-  const schema = identifier(schemaName);
-  const table = `${schema}.${identifier(snakeCase(object.name))}`;
+function describeObject(definition: ObjectDefinition): ObjectRow {
+  const tableName = definition.tableName ?? snakeCase(definition.name);
+  const fields = definition.fields.map(describeField);
+  const idOf = new Map(fields.map((field) => [field.name, field.id]));
+  return {
+    duplicateCriteria: [],
+    ...definition,
+    id: definition.id ?? createId(),
+    tableName,
+    fields,
+    indexes: (definition.uniqueTogether ?? []).map((names) => ({
+      id: createId(),
+      name: nameOf(tableName, names.map(snakeCase).join("_"), "key"),
+      parts: names.map((name) => ({ fieldId: idOf.get(name) ?? null, subField: null })),
+      isUnique: true,
+    })),
+  };
+}
+
+function describeField(field: FieldDefinition): FieldRow {
+  return {
+    description: null,
+    icon: null,
+    settings: {},
+    defaultValue: null,
+    required: false,
+    unique: false,
+    searchable: false,
+    ...field,
+    // What points elsewhere is followed from there.
+    indexed: field.indexed === true || field.type === "RELATION",
+    id: createId(),
+    columnName: snakeCase(field.name),
+  };
+}
+
+/** SQL: the table of an object, a column a field, with its constraints and indexes. */
+function tableSql(schemaName: string, object: ObjectRow): string[] {
+  const table: Table = { schemaName, tableName: object.tableName };
+  const { fields } = object;
   const base = baseFields.map(
     ({ column, type }) => `${column} ${fieldTypes[type].column}${baseDefaults[column] ?? ""}`,
   );
-  const own = object.fields.map((field) => columnDefinition(schema, field));
-  const together = (object.uniqueTogether ?? []).map((name) => identifier(snakeCase(name)));
+  const constraints = fields.flatMap((field) => [
+    ...(field.required ? [requiredSql(table, field)] : []),
+    ...(field.type === "RELATION" ? [foreignKeySql(table, field.columnName, targetTable(field))] : []),
+  ]);
   return [
-    `create table ${table} (id uuid primary key, ${[...base, ...own].join(", ")})`,
-    `create index on ${table} (created_at, id) where deleted_at is null`,
-    ...object.fields.flatMap((field) => createIndex(table, field)),
-    ...(together.length === 0
-      ? []
-      : [`create unique index on ${table} (${together.join(", ")}) nulls not distinct where deleted_at is null`]),
+    `create table ${qualified(table)} (id uuid primary key, ${[...base, ...fields.map(columnSql), ...constraints].join(", ")})`,
+    `create index on ${qualified(table)} (created_at, id) where deleted_at is null`,
+    ...indexesOf(table, object).map((index) => createIndexSql(table, index)),
   ];
 }
 
-/** SQL: a field's index, where it needs one. */
-function createIndex(table: string, field: FieldDefinition): string[] {
-  const column = identifier(snakeCase(field.name));
-  if (field.unique === true) {
-    const expression = uniqueExpression({ column, info: fieldTypes[field.type], compares: comparesOf(field) });
-    return [`create unique index on ${table} ((${expression})) where deleted_at is null`];
-  }
-  if (field.type === "RELATION") return [`create index on ${table} (${column})`];
-  // A name may be longer than a b-tree takes; a hash index finds it all the same.
-  if (field.type === "TEXT" && field.name === "name")
-    return [`create index on ${table} using hash (${column}) where deleted_at is null`];
-  return [];
+function indexesOf(table: Table, { fields, indexes, uniqueTogether = [] }: ObjectRow): IndexDefinition[] {
+  const byName = new Map(fields.map((field) => [field.name, field]));
+  const together = indexes.map(({ name }, position) => {
+    const parts = (uniqueTogether[position] ?? []).flatMap((field) => byName.get(field) ?? []);
+    return fieldsIndex(
+      name,
+      parts.map((field) => ({ field, subField: null })),
+      { unique: true },
+    );
+  });
+  return [
+    ...fields.filter((field) => field.unique).map((field) => uniqueIndex(table, field)),
+    ...fields.filter((field) => field.indexed && !field.unique).map((field) => fieldIndex(table, field)),
+    ...together,
+  ];
+}
+
+/** Objects that are made together name each other's tables by their names. */
+function targetTable({ settings }: TableField): string {
+  return snakeCase(textOf(settings["object"]) ?? "");
 }
 
 const baseDefaults: Readonly<Record<string, string>> = {
@@ -94,31 +154,3 @@ const baseDefaults: Readonly<Record<string, string>> = {
   created_by: ` not null default '{}'::jsonb`,
   updated_by: ` not null default '{}'::jsonb`,
 };
-
-function columnDefinition(schema: string, field: FieldDefinition): string {
-  const info: FieldTypeInfo = fieldTypes[field.type];
-  const column = identifier(snakeCase(field.name));
-  const defaultValue = defaultOf(field);
-  const parts = [column, info.column];
-  if (defaultValue !== undefined) parts.push(`default ${defaultValue}`);
-  if (info.comparesAs === "composite" || field.required === true) parts.push("not null");
-  // What points to a destroyed record is changed by the statement that destroys it, with events; what that
-  // statement could not see yet is refused here.
-  if (field.type === "RELATION") {
-    const target = identifier(snakeCase(textOf(field.settings?.["object"]) ?? ""));
-    parts.push(`references ${schema}.${target} on delete no action`);
-  }
-  return parts.join(" ");
-}
-
-function defaultOf(field: FieldDefinition): string | undefined {
-  const info: FieldTypeInfo = fieldTypes[field.type];
-  if (info.comparesAs === "composite") return `${literal(JSON.stringify(info.empty))}::jsonb`;
-  const value: Json = field.defaultValue ?? null;
-  return value === null ? undefined : `${literal(textOf(value) ?? JSON.stringify(value))}::${info.column}`;
-}
-
-/** `bodyV2` → `body_v2`. */
-function snakeCase(name: string): string {
-  return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
-}

@@ -5,35 +5,56 @@ import type { Json, JsonObject } from "../json.ts";
 export interface FieldDefinition {
   readonly name: string;
   readonly label: string;
+  readonly description?: string | null;
+  readonly icon?: string | null;
   readonly type: FieldType;
   readonly settings?: JsonObject;
   readonly defaultValue?: Json;
   readonly required?: boolean;
   readonly unique?: boolean;
+  /** Whether an index of its own serves filters and sorting. */
+  readonly indexed?: boolean;
+  /** Whether full-text search looks into it. */
+  readonly searchable?: boolean;
 }
 
 /** An object before it is in a workspace's metadata: custom ones are described in the same way. */
 export interface ObjectDefinition {
+  readonly id?: string;
+  /** Unquoted; by default the name in snake case. */
+  readonly tableName?: string;
   readonly name: string;
   readonly plural: string;
   readonly label: string;
   readonly labelPlural: string;
+  readonly description?: string | null;
+  readonly icon?: string | null;
   readonly fields: readonly FieldDefinition[];
-  /** Fields that together must be unique. */
-  readonly uniqueTogether?: readonly string[];
+  /** Fields that together must be unique, where each of them has a value. */
+  readonly uniqueTogether?: readonly (readonly string[])[];
+  /** Paths of which all must be the same, for each way in which two records may be duplicates. */
+  readonly duplicateCriteria?: readonly (readonly string[])[];
 }
 
 const text = (name: string, label: string): FieldDefinition => ({ name, label, type: "TEXT" });
+const nameText = (name: string, label: string): FieldDefinition => ({ ...text(name, label), searchable: true });
+
+/** What a relation is seen as from the other side: `people` of a company. */
+interface InverseDefinition {
+  readonly name: string;
+  readonly label: string;
+}
+
 const relation = (
   name: string,
   label: string,
   object: string,
-  onDelete: "set-null" | "cascade" = "set-null",
+  { inverse, onDelete = "set-null" }: { inverse: InverseDefinition; onDelete?: "set-null" | "cascade" },
 ): FieldDefinition => ({
   name,
   label,
   type: "RELATION",
-  settings: { object, onDelete },
+  settings: { object, onDelete, inverse: { ...inverse } },
 });
 const select = (name: string, label: string, options: readonly (readonly [string, string])[]): FieldDefinition => ({
   name,
@@ -41,26 +62,37 @@ const select = (name: string, label: string, options: readonly (readonly [string
   type: "SELECT",
   settings: { options: options.map(([value, optionLabel], position) => ({ value, label: optionLabel, position })) },
   defaultValue: options[0]?.[0] ?? null,
+  indexed: true,
 });
 const links = (name: string, label: string): FieldDefinition => ({ name, label, type: "LINKS" });
-
-/** Records that tasks and notes can be linked to. */
-export const linkTargets = ["person", "company", "opportunity"] as const;
 
 /** The link object of an object whose records can be linked to others. */
 export const linkObjects: Readonly<Record<string, string>> = { task: "taskTarget", note: "noteTarget" };
 
+/** The relation by which a link object points to a record of `target`. */
+export function linkField(name: "task" | "note", target: { name: string; label: string }): FieldDefinition {
+  const inverse = { name: `${name}Targets`, label: name === "task" ? "Tasks" : "Notes" };
+  return relation(`${target.name}Id`, target.label, target.name, { inverse, onDelete: "cascade" });
+}
+
+const linked = [
+  { name: "person", label: "Person" },
+  { name: "company", label: "Company" },
+  { name: "opportunity", label: "Opportunity" },
+];
+
 function targetOf(name: "task" | "note", label: string): ObjectDefinition {
+  const inverse = { name: `${name}Targets`, label: "Targets" };
   return {
     name: `${name}Target`,
     plural: `${name}Targets`,
     label: `${label} target`,
     labelPlural: `${label} targets`,
     fields: [
-      { ...relation(`${name}Id`, label, name, "cascade"), required: true },
-      ...linkTargets.map((target) => relation(`${target}Id`, target, target, "cascade")),
+      { ...relation(`${name}Id`, label, name, { inverse, onDelete: "cascade" }), required: true },
+      ...linked.map((target) => linkField(name, target)),
     ],
-    uniqueTogether: [`${name}Id`, ...linkTargets.map((target) => `${target}Id`)],
+    uniqueTogether: linked.map((target) => [`${name}Id`, `${target.name}Id`]),
   };
 }
 
@@ -72,18 +104,20 @@ export const standardObjects: readonly ObjectDefinition[] = [
     label: "Workspace member",
     labelPlural: "Workspace members",
     fields: [
-      { name: "name", label: "Name", type: "FULL_NAME" },
+      { name: "name", label: "Name", type: "FULL_NAME", searchable: true },
       {
         name: "userEmail",
         label: "E-mail",
         type: "TEXT",
         unique: true,
         required: true,
+        searchable: true,
         settings: { compares: "without-case" },
       },
       { name: "timeZone", label: "Time zone", type: "TEXT", defaultValue: "UTC" },
       { name: "active", label: "Active", type: "BOOLEAN", defaultValue: true },
     ],
+    duplicateCriteria: [["userEmail"]],
   },
   {
     name: "company",
@@ -91,16 +125,19 @@ export const standardObjects: readonly ObjectDefinition[] = [
     label: "Company",
     labelPlural: "Companies",
     fields: [
-      text("name", "Name"),
-      { ...links("domainName", "Domain name"), unique: true, settings: { compares: "as-domain" } },
+      { ...nameText("name", "Name"), indexed: true },
+      { ...links("domainName", "Domain name"), unique: true, searchable: true, settings: { compares: "as-domain" } },
       { name: "employees", label: "Employees", type: "NUMBER" },
       links("linkedinLink", "LinkedIn"),
       links("xLink", "X"),
       { name: "annualRecurringRevenue", label: "ARR", type: "CURRENCY" },
-      { name: "address", label: "Address", type: "ADDRESS" },
+      { name: "address", label: "Address", type: "ADDRESS", searchable: true },
       { name: "idealCustomerProfile", label: "ICP", type: "BOOLEAN", defaultValue: false },
-      relation("accountOwnerId", "Account owner", "workspaceMember"),
+      relation("accountOwnerId", "Account owner", "workspaceMember", {
+        inverse: { name: "accountOwnerForCompanies", label: "Account owner for companies" },
+      }),
     ],
+    duplicateCriteria: [["name"], ["domainName.primaryLinkUrl"]],
   },
   {
     name: "person",
@@ -108,16 +145,24 @@ export const standardObjects: readonly ObjectDefinition[] = [
     label: "Person",
     labelPlural: "People",
     fields: [
-      { name: "name", label: "Name", type: "FULL_NAME" },
-      { name: "emails", label: "E-mails", type: "EMAILS", unique: true, settings: { compares: "without-case" } },
-      { name: "phones", label: "Phones", type: "PHONES" },
+      { name: "name", label: "Name", type: "FULL_NAME", searchable: true },
+      {
+        name: "emails",
+        label: "E-mails",
+        type: "EMAILS",
+        unique: true,
+        searchable: true,
+        settings: { compares: "without-case" },
+      },
+      { name: "phones", label: "Phones", type: "PHONES", searchable: true },
       links("linkedinLink", "LinkedIn"),
       links("xLink", "X"),
       text("jobTitle", "Job title"),
-      text("city", "City"),
+      { ...text("city", "City"), searchable: true },
       text("avatarUrl", "Avatar"),
-      relation("companyId", "Company", "company"),
+      relation("companyId", "Company", "company", { inverse: { name: "people", label: "People" } }),
     ],
+    duplicateCriteria: [["name.firstName", "name.lastName"], ["linkedinLink.primaryLinkUrl"], ["emails.primaryEmail"]],
   },
   {
     name: "opportunity",
@@ -125,7 +170,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
     label: "Opportunity",
     labelPlural: "Opportunities",
     fields: [
-      text("name", "Name"),
+      { ...nameText("name", "Name"), indexed: true },
       { name: "amount", label: "Amount", type: "CURRENCY" },
       { name: "closeDate", label: "Close date", type: "DATE_TIME" },
       select("stage", "Stage", [
@@ -137,9 +182,13 @@ export const standardObjects: readonly ObjectDefinition[] = [
         ["CLOSED_WON", "Closed won"],
         ["CLOSED_LOST", "Closed lost"],
       ]),
-      relation("pointOfContactId", "Point of contact", "person"),
-      relation("companyId", "Company", "company"),
-      relation("ownerId", "Owner", "workspaceMember"),
+      relation("pointOfContactId", "Point of contact", "person", {
+        inverse: { name: "pointOfContactForOpportunities", label: "Point of contact for opportunities" },
+      }),
+      relation("companyId", "Company", "company", { inverse: { name: "opportunities", label: "Opportunities" } }),
+      relation("ownerId", "Owner", "workspaceMember", {
+        inverse: { name: "ownedOpportunities", label: "Owned opportunities" },
+      }),
     ],
   },
   {
@@ -148,7 +197,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
     label: "Task",
     labelPlural: "Tasks",
     fields: [
-      text("title", "Title"),
+      nameText("title", "Title"),
       { name: "bodyV2", label: "Body", type: "RICH_TEXT" },
       { name: "dueAt", label: "Due at", type: "DATE_TIME" },
       select("status", "Status", [
@@ -156,7 +205,9 @@ export const standardObjects: readonly ObjectDefinition[] = [
         ["IN_PROGRESS", "In progress"],
         ["DONE", "Done"],
       ]),
-      relation("assigneeId", "Assignee", "workspaceMember"),
+      relation("assigneeId", "Assignee", "workspaceMember", {
+        inverse: { name: "assignedTasks", label: "Assigned tasks" },
+      }),
     ],
   },
   {
@@ -164,7 +215,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
     plural: "notes",
     label: "Note",
     labelPlural: "Notes",
-    fields: [text("title", "Title"), { name: "bodyV2", label: "Body", type: "RICH_TEXT" }],
+    fields: [nameText("title", "Title"), { name: "bodyV2", label: "Body", type: "RICH_TEXT" }],
   },
   targetOf("task", "Task"),
   targetOf("note", "Note"),

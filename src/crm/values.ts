@@ -1,5 +1,5 @@
 import { StepError, type Issue } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { didYouMean } from "../definition/suggest.ts";
 import { FieldFault } from "./plain-values.ts";
 import { systemFields, type CrmField, type CrmObject } from "./objects.ts";
@@ -78,14 +78,42 @@ export function invalidValues(issues: readonly Issue[]): StepError {
 
 /** Throws `invalid-values` where a field that must have a value would have none. */
 export function requireFields(object: CrmObject, values: readonly FieldValue[], write: "create" | "update"): void {
-  const given = new Map(values.map(({ field, value }) => [field.name, value]));
-  const lacking = object.fields.filter((field) => {
-    const value = given.get(field.name);
-    return field.required && (value === undefined ? write === "create" : value === null || value === "");
-  });
-  if (lacking.length === 0) return;
-  const names = lacking.map((field) => field.name);
+  const names = lackingFields(object, values, write);
+  if (names.length === 0) return;
   throw new StepError("invalid-values", `${object.name}: ${names.join(", ")} must have a value.`, {
     details: { issues: names.map((name) => ({ path: `values.${name}`, message: "must have a value" })) },
   });
+}
+
+/** The names of fields that must have a value and would have none. */
+export function lackingFields(object: CrmObject, values: readonly FieldValue[], write: "create" | "update"): string[] {
+  const given = new Map(values.map((value) => [value.field.name, value]));
+  return object.fields.flatMap((field) => {
+    const value = given.get(field.name);
+    const lacks =
+      value === undefined
+        ? write === "create" && field.defaultValue === null
+        : write === "create"
+          ? !isFilled(value)
+          : isCleared(value);
+    return field.required && lacks ? [field.name] : [];
+  });
+}
+
+/** Whether a new record would have a value by this. */
+function isFilled({ field, value }: FieldValue): boolean {
+  const { main } = field.info;
+  if (!isJsonObject(value) || field.info.comparesAs !== "composite") return isValue(value);
+  return main === undefined ? Object.values(value).some(isValue) : isValue(value[main] ?? null);
+}
+
+/** Whether a record would lose its value by this: what a composite does not name stays. */
+function isCleared({ field, value }: FieldValue): boolean {
+  const { main } = field.info;
+  if (!isJsonObject(value) || field.info.comparesAs !== "composite") return !isValue(value);
+  return main !== undefined && value[main] !== undefined && !isValue(value[main]);
+}
+
+function isValue(value: Json): boolean {
+  return value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
 }

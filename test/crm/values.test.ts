@@ -46,7 +46,8 @@ describe("a value is kept as it is given", () => {
       },
     ],
     ["opportunity", { stage: "CLOSED_LOST", closeDate: "2199-12-31T23:59:59.999Z" }],
-    ["task", { bodyV2: { blocknote: null, markdown: "# Hi\r\n" }, status: "DONE", dueAt: "1900-01-01T00:00:00.000Z" }],
+    ["task", { bodyV2: { blocknote: null, markdown: "# Hi\r\n" }, status: "DONE", dueAt: "0001-01-01T00:00:00.000Z" }],
+    ["task", { dueAt: "9999-12-31T23:59:59.999Z" }],
   ])("%s %j", async (object, values) => {
     expect((await make(object, values)).record).toMatchObject(values);
   });
@@ -111,8 +112,8 @@ describe("what a field does not take is refused, naming it", () => {
     ["task", { dueAt: "2026-02-30T10:00:00Z" }, "takes a date and time such as"],
     ["task", { dueAt: "2026-02-28T25:00:00Z" }, "takes a date and time such as"],
     ["task", { dueAt: 1_774_778_400 }, "takes a date and time such as"],
-    ["task", { dueAt: "1899-12-31T23:59:59Z" }, "takes a moment between 1900 and 2200"],
-    ["task", { dueAt: "2200-01-01T00:00:00Z" }, "takes a moment between 1900 and 2200"],
+    ["task", { dueAt: "0000-12-31T23:59:59Z" }, "takes a moment in the years 1 to 9999"],
+    ["task", { dueAt: "9999-12-31T23:00:00-02:00" }, "takes a moment in the years 1 to 9999"],
   ])("%s %j", async (object, values, message) => {
     expect(await refusal(make(object, values))).toMatchObject({
       code: "invalid-values",
