@@ -44,6 +44,27 @@ export function withCleared(object: CrmObject, values: readonly FieldValue[], mo
   ];
 }
 
+/** A value on its way into a field, as SQL. */
+export interface Incoming {
+  /** As the column's type; of a composite the sub-fields that are given. */
+  whole(): string;
+  /** Of a composite: each sub-field that may be given, as JSON, and SQL for whether it is. */
+  readonly parts: ReadonlyArray<{ readonly key: string; readonly value: string; readonly given: string }>;
+}
+
+/** A value by parameters of the statement; parts have their own only where the mode looks at them. */
+function incomingValue(statement: Statement, { field, value }: FieldValue, mode: WriteMode): Incoming {
+  const isComposite = field.info.comparesAs === "composite" && mode !== "replace";
+  return {
+    whole: () => statement.param(value, field.info.column),
+    parts: Object.entries(isComposite ? asObject(value) : {}).map(([key, part]) => ({
+      key,
+      value: statement.param(part, "jsonb"),
+      given: "true",
+    })),
+  };
+}
+
 /** SQL: a value for a new record; a composite's unnamed sub-fields are empty. */
 export function insertedValue(statement: Statement, { field, value }: FieldValue): string {
   const { info } = field;
@@ -53,35 +74,38 @@ export function insertedValue(statement: Statement, { field, value }: FieldValue
 }
 
 /** SQL over `l`, the locked row: what the field becomes. */
-export function updatedValue(statement: Statement, { field, value }: FieldValue, mode: WriteMode): string {
-  const { info } = field;
-  const old = `l.${field.column}`;
-  if (value === null) return mode === "only-if-empty" ? old : statement.param(info.empty, info.column);
-  if (info.comparesAs !== "composite") {
-    const next = statement.param(value, info.column);
-    const held = info.comparesAs === "text" ? `nullif(${old}, '')` : old;
-    return mode === "only-if-empty" ? `coalesce(${held}, ${next})` : next;
-  }
-  if (mode === "replace") return `${old} || ${statement.param(value, "jsonb")}`;
-  const parts = Object.entries(asObject(value));
-  const merged = parts.map(([key, part]) => `${literal(key)}, ${mergedPart(statement, { field, key, part, mode })}`);
-  const filled = merged.length === 0 ? old : `${old} || jsonb_build_object(${merged.join(", ")})`;
-  return mode === "append-unique" ? withOverflow(statement, field, { value: asObject(value), filled }) : filled;
+export function updatedValue(statement: Statement, given: FieldValue, mode: WriteMode): string {
+  const { field, value } = given;
+  if (value === null)
+    return mode === "only-if-empty" ? `l.${field.column}` : statement.param(field.info.empty, field.info.column);
+  return mergedValue(field, incomingValue(statement, given, mode), mode);
 }
 
-interface Part {
-  readonly field: CrmField;
-  readonly key: string;
-  readonly part: Json;
-  readonly mode: WriteMode;
+/** SQL over `l`: what the field becomes when a value that is not null meets it. */
+export function mergedValue(field: CrmField, incoming: Incoming, mode: WriteMode): string {
+  const { info } = field;
+  const old = `l.${field.column}`;
+  if (info.comparesAs === "list" && mode === "append-unique") return appendedItems(old, incoming.whole());
+  if (info.comparesAs !== "composite") {
+    const held =
+      info.comparesAs === "text" ? `nullif(${old}, '')` : info.comparesAs === "list" ? `nullif(${old}, '{}')` : old;
+    return mode === "only-if-empty" ? `coalesce(${held}, ${incoming.whole()})` : incoming.whole();
+  }
+  if (mode === "replace") return `${old} || ${incoming.whole()}`;
+  const merged = incoming.parts.map((part) => `${literal(part.key)}, ${mergedPart(field, part, mode)}`);
+  const filled = merged.length === 0 ? old : `${old} || jsonb_build_object(${merged.join(", ")})`;
+  return mode === "append-unique" ? withOverflow(field, incoming, filled) : filled;
 }
 
 /** SQL: a composite's sub-field after it met what was there: lists grow, others are filled. */
-function mergedPart(statement: Statement, { field, key, part, mode }: Part): string {
+function mergedPart(field: CrmField, { key, value, given }: Incoming["parts"][number], mode: WriteMode): string {
   const had = `l.${field.column} -> ${literal(key)}`;
-  const next = statement.param(part, "jsonb");
-  if (mode === "append-unique" && Array.isArray(part)) return appended(field, `(${had}) || ${next}`);
-  return `case when (${had}) in ('""'::jsonb, 'null'::jsonb, '[]'::jsonb) then ${next} else ${had} end`;
+  const isList = field.info.subFields?.[key]?.kind === "list";
+  const met =
+    mode === "append-unique" && isList
+      ? appended(field, `(${had}) || ${value}`)
+      : `case when (${had}) in ('""'::jsonb, 'null'::jsonb, '[]'::jsonb) then ${value} else ${had} end`;
+  return given === "true" ? met : `case when ${given} then ${met} else ${had} end`;
 }
 
 /** SQL: the list without what comes again in it, in its order. Where text compares without case, so do items. */
@@ -92,26 +116,33 @@ function appended({ compares }: CrmField, list: string): string {
       order by ${same}, position) i)`;
 }
 
+/** SQL: the list with the items that it does not hold yet, in their order. */
+function appendedItems(old: string, items: string): string {
+  return `(select coalesce(array_agg(i.item order by i.position), '{}') from (
+      select distinct on (item) item, position from unnest(${old} || ${items}) with ordinality a(item, position)
+      order by item, position) i)`;
+}
+
 /**
  * SQL: a main value that another one keeps from its place goes to the list beside it, so that appending
  * an e-mail to a person who has one loses none.
  */
-function withOverflow(
-  statement: Statement,
-  field: CrmField,
-  { value, filled }: { value: JsonObject; filled: string },
-): string {
+function withOverflow(field: CrmField, { parts }: Incoming, filled: string): string {
   const { main = "", overflow } = field.info;
-  const wanted = value[main];
-  if (overflow === undefined || typeof wanted !== "string" || wanted === "") return filled;
+  const partOf = (key: string): string | undefined => parts.find((part) => part.key === key)?.value;
+  const wanted = partOf(main);
+  if (overflow === undefined || wanted === undefined) return filled;
+  const text = `(${wanted} #>> '{}')`;
   const item =
     typeof overflow.item === "string"
       ? wanted
-      : Object.fromEntries(Object.entries(overflow.item).map(([key, sub]) => [key, value[sub] ?? ""]));
+      : `jsonb_build_object(${Object.entries(overflow.item)
+          .map(([key, sub]) => `${literal(key)}, coalesce(${partOf(sub) ?? "null::jsonb"}, '""'::jsonb)`)
+          .join(", ")})`;
   const place = literal(overflow.list);
   const held = comparable(field, subFieldText(`l.${field.column}`, main));
-  const isHeld = `coalesce(${held}, '') in ('', ${comparable(field, statement.param(wanted, "text"))})`;
-  const list = appended(field, `(f.whole -> ${place}) || ${statement.param([item], "jsonb")}`);
+  const isHeld = `coalesce(${text}, '') = '' or coalesce(${held}, '') in ('', ${comparable(field, text)})`;
+  const list = appended(field, `(f.whole -> ${place}) || jsonb_build_array(${item})`);
   return `(select case when ${isHeld} then f.whole else f.whole || jsonb_build_object(${place}, ${list}) end
     from (select ${filled} as whole) f)`;
 }
