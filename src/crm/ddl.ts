@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { textOf, type Json, type JsonObject } from "../json.ts";
 import { identifier, literal } from "../sql.ts";
 import { fieldTypes, type FieldType, type FieldTypeInfo } from "./field-types.ts";
-import { comparable, subFieldText, uniqueExpression } from "./normalize.ts";
+import { indexExpression, uniqueExpression } from "./normalize.ts";
 import { comparesOf } from "./objects.ts";
+import { searchExpression } from "./search.ts";
 
 /** A field as its table sees it: what the columns of `tandem.fields` say. */
 export interface TableField {
@@ -132,6 +133,16 @@ export function fieldsIndex(
   return { name, unique, body: `(${columns.join(", ")}) where deleted_at is null` };
 }
 
+/** The index of full-text search over the fields that it looks into; undefined: into none. */
+export function searchIndex({ tableName }: Table, fields: readonly TableField[]): IndexDefinition | undefined {
+  if (fields.length === 0) return undefined;
+  const expression = searchExpression(fields.map(described));
+  // Another choice of fields is another index: its name tells which.
+  const hash = createHash("sha1").update(expression).digest("hex").slice(0, 8);
+  const body = `using gin ((${expression})) with (fastupdate = off) where deleted_at is null`;
+  return { name: nameOf(tableName, hash, "search"), unique: false, body };
+}
+
 /** SQL: makes an index; `concurrently`: while others write, outside any transaction. */
 export function createIndexSql(table: Table, { name, unique, body }: IndexDefinition, concurrently = false): string {
   return `create ${unique ? "unique " : ""}index ${concurrently ? "concurrently " : ""}${identifier(name)} on ${qualified(table)} ${body}`;
@@ -157,15 +168,4 @@ function described(field: TableField): Described {
 /** `bodyV2` → `body_v2`. */
 export function snakeCase(name: string): string {
   return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
-}
-
-/** Of a text: an index takes no more, and what comes beyond is sorted by id. */
-const indexedCharacters = 200;
-
-function indexExpression({ info, column, compares }: Described, subField: string | null): string {
-  const sub = subField ?? info.main;
-  if (sub === undefined && info.comparesAs !== "text") return column;
-  const isMain = sub === undefined || sub === info.main;
-  const text = sub === undefined ? column : subFieldText(column, sub);
-  return `left(${comparable(isMain ? { compares } : { compares: "exactly" }, text)}, ${indexedCharacters})`;
 }

@@ -31,3 +31,30 @@ export function uniqueExpression(field: Pick<CrmField, "column" | "info" | "comp
   const text = field.info.main === undefined ? column : subFieldText(column, field.info.main);
   return comparable(field, text);
 }
+
+/** Of a longer text an index takes this much, and sorting looks at no more. */
+const orderedCharacters = 200;
+
+/** What tells how a field's values are ordered: of a field, or of what will be one. */
+export type Ordered = Pick<CrmField, "type" | "column" | "info" | "compares">;
+
+/**
+ * SQL: a field, or a sub-field of a composite, as filters and sorting order it: an index on exactly this
+ * serves both. Text is ordered by its characters' numbers, so that beginnings are found by the index too.
+ */
+export function indexExpression(field: Ordered, subField: string | null = null, alias = ""): string {
+  const { info } = field;
+  const column = alias === "" ? field.column : `${alias}.${field.column}`;
+  const sub = subField ?? info.main;
+  if (sub === undefined) return info.comparesAs === "text" ? orderedText(field, column) : column;
+  const text = subFieldText(column, sub);
+  const kind = info.subFields?.[sub]?.kind;
+  if (kind === "integer" || kind === "number") return `(${text})::numeric`;
+  return orderedText(sub === info.main ? field : { type: "TEXT", compares: "exactly" }, text);
+}
+
+/** SQL: a text as it is ordered. Options are short, and ordered as they are. */
+export function orderedText({ type, compares }: Pick<CrmField, "type" | "compares">, text: string): string {
+  if (type === "SELECT" || type === "RATING") return text;
+  return `left(${comparable({ compares }, text)}, ${orderedCharacters}) collate "C"`;
+}

@@ -11,6 +11,7 @@ import {
   nameOf,
   qualified,
   requiredSql,
+  searchIndex,
   snakeCase,
   uniqueIndex,
   type IndexDefinition,
@@ -135,10 +136,15 @@ function indexesOf(table: Table, { fields, indexes, uniqueTogether = [] }: Objec
       { unique: true },
     );
   });
+  const search = searchIndex(
+    table,
+    fields.filter((field) => field.searchable),
+  );
   return [
     ...fields.filter((field) => field.unique).map((field) => uniqueIndex(table, field)),
     ...fields.filter((field) => field.indexed && !field.unique).map((field) => fieldIndex(table, field)),
     ...together,
+    ...(search === undefined ? [] : [search]),
   ];
 }
 
