@@ -23,7 +23,11 @@ export async function untilSettled<T>(object: CrmObject, work: () => Promise<T |
       if (!["40P01", "40001"].includes(code) || tries === mostTries) throw refusalOf(error, object);
     }
   }
-  throw new StepError("record-contended", `${object.name}: others changed the record again and again meanwhile.`, {
+  throw contended(object);
+}
+
+export function contended(object: CrmObject): StepError {
+  return new StepError("record-contended", `${object.name}: others changed the record again and again meanwhile.`, {
     retryable: true,
   });
 }
