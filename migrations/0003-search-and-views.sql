@@ -26,7 +26,7 @@ language plpgsql immutable strict parallel safe as $$
 declare
   ending text := case when prefixes then ':*' else '' end;
   words text := (
-    select string_agg( || word ||  || ending, ' & ')
+    select string_agg('''' || word || '''' || ending, ' & ')
     from (select distinct word from regexp_split_to_table(tandem.fold(sought), ' +') as w(word) where word <> '' limit 32) as words);
   digits text := ltrim(regexp_replace(replace(sought, '(0)', ''), '\D', '', 'g'), '0');
 begin
