@@ -51,33 +51,37 @@ export function addInput(statement: Statement, rows: readonly StatementRow[]): v
  * Adds the CTEs of a whole batch, of which the last, `changed`, has a row for each that was settled or
  * whose record was found: `n`, `id`, `outcome` (null: found, but another row of the batch or another
  * writer was first), `record`, `changed_fields`. Records are locked in the order of their ids.
+ *
+ * Postgres takes each CTE for a few rows and would join two of them row by row: what a later one needs
+ * an earlier one carries along, and what is left out is asked for by `not in`, which hashes.
  */
 export function addBatch(options: WriteOptions, batch: BatchStatement): void {
   const { statement, object, gate } = options;
   addInput(statement, batch.rows);
   statement.with("found", foundSql(statement, object, batch.matchers));
-  statement.with("chosen", "select distinct on (f.id) f.id, f.n from found f order by f.id, f.n");
+  statement.with("chosen", "select distinct on (f.id) f.id, f.n, f.v from found f order by f.id, f.n");
   statement.with(
     "locked",
-    `select ${recordColumns(object, "r")} from ${object.table} r${gate === undefined ? "" : `, ${gate} g`}
-     where r.id in (select c.id from chosen c) and r.deleted_at is null order by r.id for update of r`,
+    `select ${recordColumns(object, "r")}, c.n, c.v from chosen c join ${object.table} r on r.id = c.id${gate === undefined ? "" : `, ${gate} g`}
+     where r.deleted_at is null order by r.id for update of r`,
   );
   addUpdates(options, batch);
   addCreates(options, batch);
-  const before = recordJson(object, "l");
-  const updated = batch.records ? `coalesce(u.record, ${before})` : "null::jsonb";
   statement.with(
     "settled",
-    `select c.n, l.id, case when u.id is null then 'unchanged' else 'updated' end as outcome, ${updated} as record,
-       coalesce(u.fields, '{}'::text[]) as changed_fields
-     from locked l join chosen c on c.id = l.id left join updated u on u.id = l.id
-     union all select c.n, c.id, 'created', ${batch.records ? "c.record" : "null::jsonb"}, c.fields from created c`,
+    `select u.n, u.id, 'updated' as outcome, ${recordOr(batch, "u.record")}, u.fields as changed_fields from updated u
+     union all select d.n, d.id, 'unchanged', ${recordOr(batch, recordJson(object, "d"))}, d.changed_fields from differing d where cardinality(d.changed_fields) = 0
+     union all select c.n, c.id, 'created', ${recordOr(batch, "c.record")}, c.fields from created c`,
   );
   statement.with(
     "changed",
-    `select coalesce(s.n, f.n) as n, coalesce(s.id, f.id) as id, s.outcome, s.record, s.changed_fields
-     from settled s full join found f on f.n = s.n`,
+    `select s.n, s.id, s.outcome, s.record, s.changed_fields from settled s
+     union all select f.n, f.id, null, null::jsonb, null::text[] from found f where f.n not in (select s.n from settled s)`,
   );
+}
+
+function recordOr({ records }: BatchStatement, record: string): string {
+  return records ? `${record} as record` : "null::jsonb as record";
 }
 
 function foundSql(statement: Statement, object: CrmObject, matchers: readonly Matcher[]): string {
@@ -87,50 +91,49 @@ function foundSql(statement: Statement, object: CrmObject, matchers: readonly Ma
       return matchSql(target, isNull ? undefined : `(i.v #>> ${literal(`{${path.join(",")}}`)})::${target.type}`);
     });
     const on = parts.length === 0 ? "t.id = i.id" : conditions.join(" and ");
-    return `select i.n, t.id, t.created_at from input i join ${object.table} t on ${on}
+    return `select i.n, i.v, t.id, t.created_at from input i join ${object.table} t on ${on}
       where i.by = ${statement.param(key, "text")} and t.deleted_at is null`;
   });
-  if (lookups.length === 0) return "select null::integer as n, null::uuid as id where false";
-  return `select distinct on (m.n) m.n, m.id from (${lookups.join(" union all ")}) m order by m.n, m.created_at, m.id`;
+  if (lookups.length === 0) return "select null::integer as n, null::jsonb as v, null::uuid as id where false";
+  return `select distinct on (m.n) m.n, m.v, m.id from (${lookups.join(" union all ")}) m order by m.n, m.created_at, m.id`;
+}
+
+/** What a field becomes stands beside what it is, under this name. */
+function wantedColumn(position: number): string {
+  return `wanted_${position}`;
 }
 
 function addUpdates(options: WriteOptions, { fields, modes }: BatchStatement): void {
   const { statement, object } = options;
-  const wanted = fields.map((field) => `${wantedValue(field, modes)} as ${field.column}`);
-  statement.with(
-    "wanted",
-    `select ${["l.id", ...wanted].join(", ")} from locked l join chosen c on c.id = l.id join input i on i.n = c.n`,
-  );
+  const wanted = fields.map((field, i) => `, ${wantedValue(field, modes)} as ${wantedColumn(i)}`).join("");
+  statement.with("wanted", `select l.*${wanted} from locked l`);
   const differing = fields.map(
-    ({ name, column }) => `case when l.${column} is distinct from n.${column} then ${literal(name)} end`,
+    ({ name, column }, i) => `case when w.${column} is distinct from w.${wantedColumn(i)} then ${literal(name)} end`,
   );
   const changed = fields.length === 0 ? `'{}'::text[]` : `array_remove(array[${differing.join(", ")}]::text[], null)`;
-  statement.with("differing", `select l.id, ${changed} as fields from locked l join wanted n on n.id = l.id`);
-  const assignments = [...fields.map(({ column }) => `${column} = n.${column}`), stamps(options)];
+  statement.with("differing", `select w.*, ${changed} as changed_fields from wanted w`);
+  const assignments = [...fields.map(({ column }, i) => `${column} = d.${wantedColumn(i)}`), stamps(options)];
   statement.with(
     "updated",
-    `update ${object.table} t set ${assignments.join(", ")} from wanted n join differing d on d.id = n.id
-     where t.id = n.id and cardinality(d.fields) > 0 returning t.id, ${recordJson(object, "t")} as record, d.fields`,
+    `update ${object.table} t set ${assignments.join(", ")} from differing d
+     where t.id = d.id and cardinality(d.changed_fields) > 0
+     returning t.id, d.n, ${recordJson(object, "d")} as before, ${recordJson(object, "t")} as record, d.changed_fields as fields`,
   );
-  addEvent(
-    options,
-    "updated_event",
-    `select 'updated', u.id, ${recordJson(object, "l")}, u.record, u.fields from updated u join locked l on l.id = u.id`,
-  );
+  addEvent(options, "updated_event", "select 'updated', u.id, u.before, u.record, u.fields from updated u");
 }
 
-/** SQL over `l` and `i`: what a field becomes; what a row does not name stays. */
+/** SQL over `l`: what a field becomes; what a row does not name stays. */
 function wantedValue(field: CrmField, modes: WriteModes): string {
   const { info, name } = field;
   const mode = modes[name] ?? "replace";
   const old = `l.${field.column}`;
   const empty = constantSql(info, info.empty);
   if (mode === "clear") return empty;
-  const given = `i.v -> ${literal(name)}`;
+  const given = `l.v -> ${literal(name)}`;
   const met = mergedValue(
     field,
     {
-      whole: () => storedValue(field, "i"),
+      whole: () => storedValue(field, "l"),
       parts: Object.keys(info.subFields ?? {}).map((key) => ({
         key,
         value: `(${given} -> ${literal(key)})`,
@@ -140,7 +143,7 @@ function wantedValue(field: CrmField, modes: WriteModes): string {
     mode,
   );
   const cleared = mode === "only-if-empty" ? old : empty;
-  return `case when not i.v ? ${literal(name)} then ${old} when ${given} = 'null'::jsonb then ${cleared} else ${met} end`;
+  return `case when not l.v ? ${literal(name)} then ${old} when ${given} = 'null'::jsonb then ${cleared} else ${met} end`;
 }
 
 /** SQL: a field's value in the row of the alias, as the column's type. */
@@ -161,7 +164,7 @@ function addCreates(options: WriteOptions, { fields, modes }: BatchStatement): v
   statement.with(
     "made",
     `insert into ${object.table} as t (${columns.join(", ")}) select ${values.join(", ")} from input i${gate === undefined ? "" : `, ${gate} g`}
-     where i.new_id is not null and not exists (select 1 from found f where f.n = i.n) order by i.n
+     where i.new_id is not null and i.n not in (select f.n from found f) order by i.n
      on conflict do nothing returning t.id, ${recordJson(object, "t")} as record`,
   );
   statement.with(
