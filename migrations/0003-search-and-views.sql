@@ -12,15 +12,14 @@ begin
     folded := regexp_replace(lower(normalize(folded, nfkd)), '[\u0300-\u036f]', '', 'g');
     folded := translate(folded, 'øłđðħıŧς', 'olddhitσ');
     folded := replace(replace(replace(replace(folded, 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th');
-    -- Punctuation beyond ASCII: dashes, quotes, spaces, marks of the East.
-    folded := regexp_replace(folded, '[\u0080-\u00bf\u2000-\u206f\u3000-\u303f\ufe30-\ufe6f]', ' ', 'g');
   end if;
-  return translate(folded, E'!"#$%&''()*+,-./:;<=>?@[\\]^_`{|}~\t\r\n', repeat(' ', 35));
+  -- Of ASCII all but letters and digits; beyond it dashes, quotes, spaces and the marks of the East.
+  return regexp_replace(folded, '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000-\u303f\ufe30-\ufe6f]', ' ', 'g');
 end
 $$;
 
 -- What is sought for, as a query: every word, each as it is or, with `prefixes`, as the beginning of one.
--- Empty where there is no word. Digits written as a phone number are also sought as one number.
+-- Null, which matches nothing, where there is no word. Digits written as a phone number are also sought as one number.
 create function tandem.search_query(sought text, prefixes boolean) returns tsquery
 language plpgsql immutable strict parallel safe as $$
 declare
@@ -31,7 +30,7 @@ declare
   digits text := ltrim(regexp_replace(replace(sought, '(0)', ''), '\D', '', 'g'), '0');
 begin
   if words is null then
-    return ''::tsquery;
+    return null;
   end if;
   if sought ~ '^[-+0-9 ()./]+$' and length(digits) >= 5 then
     return to_tsquery('simple', '(' || words || ') | ' || digits || ending);
@@ -40,19 +39,30 @@ begin
 end
 $$;
 
+create function tandem.number_words(number text, calling_code text) returns text
+language plpgsql immutable parallel safe as $$
+declare
+  digits text := regexp_replace(coalesce(number, ''), '\D', '', 'g');
+  significant text := ltrim(digits, '0');
+begin
+  return digits || ' ' || significant || ' ' || regexp_replace(coalesce(calling_code, ''), '\D', '', 'g') || significant;
+end
+$$;
+
 -- The digits of a phones field as words: each number as it is, without zeros before it, and with its calling code.
 create function tandem.phone_words(phones jsonb) returns text
-language sql immutable strict parallel safe as $$
-  select string_agg(digits || ' ' || ltrim(digits, '0') || ' ' || code || ltrim(digits, '0'), ' ')
-  from (
-    select regexp_replace(coalesce(number, ''), '\D', '', 'g') as digits, regexp_replace(coalesce(calling, ''), '\D', '', 'g') as code
-    from (
-      select phones ->> 'primaryPhoneNumber' as number, phones ->> 'primaryPhoneCallingCode' as calling
-      union all
-      select phone ->> 'number', phone ->> 'callingCode'
-      from jsonb_array_elements(case jsonb_typeof(phones -> 'additionalPhones') when 'array' then phones -> 'additionalPhones' else '[]' end) as p(phone)
-    ) as numbers
-  ) as cleaned
+language plpgsql immutable strict parallel safe as $$
+declare
+  words text := tandem.number_words(phones ->> 'primaryPhoneNumber', phones ->> 'primaryPhoneCallingCode');
+  phone jsonb;
+begin
+  if phones @> '{"additionalPhones": [{}]}' then
+    for phone in select value from jsonb_array_elements(phones -> 'additionalPhones') loop
+      words := words || ' ' || tandem.number_words(phone ->> 'number', phone ->> 'callingCode');
+    end loop;
+  end if;
+  return words;
+end
 $$;
 
 -- A list as one text. Postgres has array_to_string as stable for the sake of types whose text varies.

@@ -103,14 +103,16 @@ export function uniqueIndex({ tableName }: Table, field: TableField): IndexDefin
   return { name: nameOf(tableName, field.columnName, "key"), unique: true, body };
 }
 
-/** The index of a field's own, for filters and sorting. */
+/**
+ * The index of a field's own, for filters and sorting. It holds deleted records too: of an expression the
+ * planner takes the frequencies of its values from a whole index only.
+ */
 export function fieldIndex({ tableName }: Table, field: TableField): IndexDefinition {
   const name = nameOf(tableName, field.columnName, "idx");
-  // What points to a destroyed record is looked for among deleted records too.
   if (field.type === "RELATION") return { name, unique: false, body: `(${identifier(field.columnName)}, id)` };
   if (fieldTypes[field.type].comparesAs === "list")
     return { name, unique: false, body: `using gin (${identifier(field.columnName)}) where deleted_at is null` };
-  return { name, unique: false, body: `((${indexExpression(described(field), null)}), id) where deleted_at is null` };
+  return { name, unique: false, body: `((${indexExpression(described(field))}), id)` };
 }
 
 /** A field in an index over several; of a composite one of its sub-fields. */
@@ -129,8 +131,10 @@ export function fieldsIndex(
     const parts = described(field);
     return `(${unique ? uniqueExpression(parts) : indexExpression(parts, subField)})`;
   });
-  const columns = unique ? expressions : [...expressions, "id"];
-  return { name, unique, body: `(${columns.join(", ")}) where deleted_at is null` };
+  const body = unique
+    ? `(${expressions.join(", ")}) where deleted_at is null`
+    : `(${[...expressions, "id"].join(", ")})`;
+  return { name, unique, body };
 }
 
 /** The index of full-text search over the fields that it looks into; undefined: into none. */
@@ -139,7 +143,7 @@ export function searchIndex({ tableName }: Table, fields: readonly TableField[])
   const expression = searchExpression(fields.map(described));
   // Another choice of fields is another index: its name tells which.
   const hash = createHash("sha1").update(expression).digest("hex").slice(0, 8);
-  const body = `using gin ((${expression})) with (fastupdate = off) where deleted_at is null`;
+  const body = `using gin ((${expression})) with (fastupdate = off)`;
   return { name: nameOf(tableName, hash, "search"), unique: false, body };
 }
 
