@@ -52,10 +52,15 @@ export interface Update {
  * `unchanged`, no event, `updatedAt` stays. No row: there is no such record, or `onlyIf` does not hold.
  */
 export function addUpdate(options: WriteOptions, update: Update): void {
+  addLocked(options, update.id, `r.deleted_at is null${update.onlyIf === undefined ? "" : ` and (${update.onlyIf})`}`);
+  addUpdateOfLocked(options, update);
+}
+
+/** The same of all records in the CTE `locked`; `changed` has a row for each. */
+export function addUpdateOfLocked(options: WriteOptions, update: Omit<Update, "id" | "onlyIf">): void {
   const { statement, object } = options;
   const modes = update.modes ?? {};
   const values = withCleared(object, update.values, modes);
-  addLocked(options, update.id, `r.deleted_at is null${update.onlyIf === undefined ? "" : ` and (${update.onlyIf})`}`);
   const wanted = values.map(
     (value) => `${updatedValue(statement, value, modes[value.field.name] ?? "replace")} as ${value.field.column}`,
   );
@@ -91,8 +96,13 @@ export function addUpdate(options: WriteOptions, update: Update): void {
  * points to a destroyed record is cleared, links to it go with it, and each such record has its event.
  */
 export function addDelete(options: WriteOptions, { id, permanently }: { id: string; permanently: boolean }): void {
-  const { statement, object } = options;
   addLocked(options, id, permanently ? "true" : "r.deleted_at is null");
+  addDeleteOfLocked(options, { permanently });
+}
+
+/** The same of what is in the CTE `locked`: one record, or any number that are only marked. */
+export function addDeleteOfLocked(options: WriteOptions, { permanently }: { permanently: boolean }): void {
+  const { statement, object } = options;
   if (permanently) addDetached(options);
   const change = permanently
     ? `delete from ${object.table} t using locked l where t.id = l.id returning t.id, null::jsonb as record`
