@@ -1,29 +1,12 @@
 import { spanSchema } from "../definition/conditions/operators.ts";
-import type { RecordCondition } from "../definition/conditions.ts";
-import { StepError } from "../errors.ts";
-import { isUuid } from "../ids.ts";
 import type { Json } from "../json.ts";
 import type { Statement } from "../sql.ts";
-import type { FieldTypeInfo } from "./field-types.ts";
-import type { CrmField } from "./objects.ts";
-import { describe, FieldFault, parseText } from "./plain-values.ts";
+import { checkItem, checkText, checkTexts, checkValue, type Leaf, type ValuePlace } from "./filter-values.ts";
+import { beginning, orderedCharacters } from "./normalize.ts";
+import { describe } from "./plain-values.ts";
+import { beginningSql, equalSql, invalidFilter, seesBeginning, type Target } from "./target.ts";
 
-export type Leaf = Extract<RecordCondition, { field: string }>;
-
-/** A value that conditions, sorting and paths can name: a column, or a composite's sub-field. */
-export interface Target {
-  readonly field: CrmField | undefined;
-  readonly comparesAs: FieldTypeInfo["comparesAs"];
-  /** SQL over the alias, as it is compared whole. */
-  readonly sql: string;
-  /** SQL over the alias, as something is looked for in it. */
-  readonly within: string;
-  /** How a placeholder of a value is written so that it compares with `sql`. */
-  parameter(placeholder: string): string;
-  /** How a placeholder is written so that it can be found in `within`. */
-  part(placeholder: string): string;
-  readonly type: string;
-}
+export type { Leaf } from "./filter-values.ts";
 
 export interface CompareContext {
   readonly statement: Statement;
@@ -32,44 +15,47 @@ export interface CompareContext {
   readonly days: "refused" | undefined;
 }
 
+/** A comparison on its way to SQL. */
+interface Comparison extends CompareContext, ValuePlace {
+  readonly value: Json;
+}
+
 /** SQL for one comparison; null where the value is, and for the operators that hold of nothing, true. */
 export function compareSql(leaf: Leaf, target: Target, context: CompareContext): string {
+  const comparison = { ...context, leaf, target, value: leaf.value ?? null };
   switch (leaf.operator) {
     case "isEmpty":
       return emptySql(target);
     case "isNotEmpty":
       return `not ${emptySql(target)}`;
     case "equals":
-      return equalsSql(leaf, target, context);
+      return equalsSql(comparison);
     case "notEquals":
-      return otherwise(equalsSql(leaf, target, context));
+      return otherwise(equalsSql(comparison));
     case "greaterThan":
-      return orderSql(leaf, target, { ...context, sign: ">" });
+      return orderSql(comparison, ">");
     case "greaterThanOrEqual":
-      return orderSql(leaf, target, { ...context, sign: ">=" });
+      return orderSql(comparison, ">=");
     case "lessThan":
-      return orderSql(leaf, target, { ...context, sign: "<" });
+      return orderSql(comparison, "<");
     case "lessThanOrEqual":
-      return orderSql(leaf, target, { ...context, sign: "<=" });
+      return orderSql(comparison, "<=");
     case "in":
-      return inSql(leaf, target, context);
+      return inSql(comparison);
     case "notIn":
-      return otherwise(inSql(leaf, target, context));
+      return otherwise(inSql(comparison));
     case "contains":
-      return containsSql(leaf, target, context);
+      return containsSql(comparison);
     case "notContains":
-      return otherwise(containsSql(leaf, target, context));
+      return otherwise(containsSql(comparison));
     case "startsWith":
-      return textSql(leaf, target, { ...context, holds: (whole, part) => `starts_with(${whole}, ${part})` });
+      return startsSql(comparison);
     case "endsWith":
-      return textSql(leaf, target, {
-        ...context,
-        holds: (whole, part) => `right(${whole}, length(${part})) = ${part}`,
-      });
+      return endsSql(comparison);
     case "inLast":
-      return spanSql(leaf, target, { ...context, sign: "-" });
+      return spanSql(comparison, "-");
     case "inNext":
-      return spanSql(leaf, target, { ...context, sign: "+" });
+      return spanSql(comparison, "+");
   }
 }
 
@@ -78,9 +64,13 @@ function otherwise(condition: string): string {
   return `(${condition}) is not true`;
 }
 
-function emptySql({ comparesAs, sql, field }: Target): string {
+function emptySql({ comparesAs, sql, type, field }: Target): string {
   if (comparesAs === "text") return `(${sql} is null or ${sql} = '')`;
-  if (comparesAs === "list") return `(${sql} is null or ${sql} in ('[]'::jsonb, 'null'::jsonb))`;
+  if (comparesAs === "json") return `(${sql} is null or ${sql} in ('null', '""', '[]', '{}'))`;
+  if (comparesAs === "list")
+    return type === "jsonb"
+      ? `(${sql} is null or ${sql} in ('[]'::jsonb, 'null'::jsonb))`
+      : `(${sql} is null or cardinality(${sql}) = 0)`;
   if (comparesAs !== "composite") return `(${sql} is null)`;
   const parts = Object.keys(field?.info.subFields ?? {}).map(
     (sub) => `coalesce(${sql} ->> '${sub}', '') in ('', '[]')`,
@@ -88,135 +78,116 @@ function emptySql({ comparesAs, sql, field }: Target): string {
   return `(${sql} is null or (${parts.join(" and ")}))`;
 }
 
-function equalsSql(leaf: Leaf, target: Target, context: CompareContext): string {
-  const value = leaf.value ?? null;
+function equalsSql({ value, target, statement, ...place }: Comparison): string {
   if (value === null) return "false";
-  const wanted = context.statement.param(checkValue(value, { leaf, target, context }), target.type);
-  return `${target.sql} = ${target.parameter(wanted)}`;
+  const checked = checkValue(value, { ...place, target });
+  const wanted = statement.param(checked, target.type);
+  return isShort(checked) && seesBeginning(target) ? beginningSql(target, "=", wanted) : equalSql(target, wanted);
 }
 
-function orderSql(leaf: Leaf, target: Target, { sign, ...context }: CompareContext & { sign: string }): string {
-  const value = leaf.value ?? null;
+/** Whether a text is so short that its beginning is the whole, also when it is written as it compares. */
+function isShort(value: Json): boolean {
+  return typeof value === "string" && value.length < orderedCharacters / 2;
+}
+
+function orderSql({ value, target, statement, ...place }: Comparison, sign: ">" | ">=" | "<" | "<="): string {
   if (value === null) return "false";
-  const { comparesAs } = target;
-  if (comparesAs === "list" || comparesAs === "composite")
-    throw invalidFilter(context.at, `"${leaf.field}" has no order`);
+  const { comparesAs, order } = target;
+  const { leaf, at } = place;
+  if (comparesAs === "list" || comparesAs === "composite" || comparesAs === "json")
+    throw invalidFilter(at, `"${leaf.field}" has no order`);
   if (comparesAs === "text" && typeof value !== "string")
-    throw invalidFilter(context.at, `"${leaf.field}" is text, which has no order with ${describe(value)}`);
-  const wanted = context.statement.param(checkValue(value, { leaf, target, context }), target.type);
-  return `${target.sql} ${sign} ${target.parameter(wanted)}`;
+    throw invalidFilter(at, `"${leaf.field}" is text, which has no order with ${describe(value)}`);
+  const wanted = statement.param(checkValue(value, { ...place, target }), target.type);
+  if (!order.isBeginning) return `${order.sql} ${sign} ${target.parameter(wanted)}`;
+  const whole = `${target.sql} collate "C" ${sign} ${target.parameter(wanted)}`;
+  if (!order.indexed) return whole;
+  return `(${beginningSql(target, sign.startsWith(">") ? ">=" : "<=", wanted)} and ${whole})`;
 }
 
 /** One parameter for the whole list, so that its length does not make another statement. */
-function inSql(leaf: Leaf, target: Target, context: CompareContext): string {
-  const { value } = leaf;
+function inSql({ value, target, statement, ...place }: Comparison): string {
+  const { leaf, at } = place;
   if (!Array.isArray(value))
-    throw invalidFilter(
-      context.at,
-      `"${leaf.operator}" takes a list for "${leaf.field}", but got ${describe(value ?? null)}`,
-    );
+    throw invalidFilter(at, `"${leaf.operator}" takes a list for "${leaf.field}", but got ${describe(value)}`);
   if (target.comparesAs === "list")
-    throw invalidFilter(context.at, `"${leaf.field}" is a list; "contains" looks for an item in it`);
-  const items = value.filter((item) => item !== null).map((item) => checkValue(item, { leaf, target, context }));
+    throw invalidFilter(at, `"${leaf.field}" is a list; "contains" looks for an item in it`);
+  const items = value.filter((item) => item !== null).map((item) => checkValue(item, { ...place, target }));
   if (items.length === 0) return "false";
-  const list = context.statement.param(items, `${target.type}[]`);
-  return `${target.sql} = any (array(select ${target.parameter("i.item")} from unnest(${list}) as i(item)))`;
+  const list = { target, list: listParameter(target, statement, items) };
+  const whole = `${target.sql} = ${anyOf(list)}`;
+  if (!seesBeginning(target)) return whole;
+  if (items.every(isShort)) return `${target.order.sql} = ${anyOf(list)}`;
+  return `(${target.order.sql} = ${anyOf({ ...list, seen: beginning })} and ${whole})`;
 }
 
-function containsSql(leaf: Leaf, target: Target, { statement, at }: CompareContext): string {
-  const value = leaf.value ?? null;
+function listParameter({ type }: Target, statement: Statement, items: readonly Json[]): string {
+  return type === "jsonb" ? statement.param(items, "jsonb") : statement.param(items, `${type}[]`);
+}
+
+/** SQL: `any` of a list's items, each as it compares; `seen`: what is seen of each. */
+function anyOf({ target, list, seen }: { target: Target; list: string; seen?: (item: string) => string }): string {
+  if (target.type === "jsonb") return `any (array(select jsonb_array_elements(${list})))`;
+  const compared = target.parameter("i.item");
+  const item = seen === undefined ? compared : seen(compared);
+  return item === "i.item" ? `any (${list})` : `any (array(select ${item} from unnest(${list}) as i(item)))`;
+}
+
+function containsSql({ value, target, statement, ...place }: Comparison): string {
   if (value === null) return "false";
-  if (target.comparesAs === "list") {
-    checkTexts(value, leaf, at);
-    return `${target.within} @> ${target.part(statement.param([value], "jsonb"))}`;
+  const { comparesAs, within, part, type } = target;
+  const checking = { ...place, target };
+  if (comparesAs === "list") {
+    const item = [checkItem(value, checking)];
+    return `${within} @> ${part(statement.param(item, type))}`;
   }
-  if (target.comparesAs !== "text" || typeof value !== "string")
-    throw invalidFilter(at, `"${leaf.operator}" looks for text in text or for an item in a list`);
-  return `strpos(${target.within}, ${target.part(statement.param(checkText(value, leaf, at), "text"))}) > 0`;
+  if (comparesAs === "json") {
+    checkTexts(value, checking);
+    return `${within} @> ${statement.param(value, "jsonb")}`;
+  }
+  if (comparesAs !== "text" || typeof value !== "string")
+    throw invalidFilter(place.at, `"${place.leaf.operator}" looks for text in text or for an item in a list`);
+  return `strpos(${within}, ${part(statement.param(checkText(value, checking), "text"))}) > 0`;
 }
 
-function textSql(
-  leaf: Leaf,
-  target: Target,
-  { statement, at, holds }: CompareContext & { holds: (whole: string, part: string) => string },
-): string {
-  const value = leaf.value ?? null;
-  if (value === null) return "false";
+function startsSql(comparison: Comparison): string {
+  const { target } = comparison;
+  const sought = textParameter(comparison);
+  if (sought === undefined) return "false";
+  const holds = `starts_with(${target.within}, ${target.part(sought)})`;
+  // A domain begins otherwise where it is compared than where it was written.
+  const isServed = target.order.indexed && target.field?.compares !== "as-domain" && comparison.value !== "";
+  return isServed ? `(${beginningSql(target, "^@", sought)} and ${holds})` : holds;
+}
+
+function endsSql(comparison: Comparison): string {
+  const { within, part } = comparison.target;
+  const sought = textParameter(comparison);
+  return sought === undefined ? "false" : `right(${within}, length(${part(sought)})) = ${part(sought)}`;
+}
+
+/** The parameter of a text that is looked for in text; undefined for null, which is in nothing. */
+function textParameter({ value, target, statement, ...place }: Comparison): string | undefined {
+  if (value === null) return undefined;
   if (target.comparesAs !== "text" || typeof value !== "string")
-    throw invalidFilter(at, `"${leaf.operator}" looks for text in text`);
-  return holds(target.within, target.part(statement.param(checkText(value, leaf, at), "text")));
+    throw invalidFilter(place.at, `"${place.leaf.operator}" looks for text in text`);
+  return statement.param(checkText(value, { ...place, target }), "text");
 }
 
 /** Days, weeks and months are those of the calendar in the workspace's zone, also across summer time. */
-function spanSql(
-  leaf: Leaf,
-  target: Target,
-  { statement, at, timeZone, sign }: CompareContext & { sign: "-" | "+" },
-): string {
-  const span = spanSchema.safeParse(leaf.value);
-  if (target.comparesAs !== "moment" || !span.success)
+function spanSql({ value, target, statement, leaf, at, timeZone }: Comparison, sign: "-" | "+"): string {
+  const span = spanSchema.safeParse(value);
+  const isDay = target.comparesAs === "day";
+  if (!(isDay || target.comparesAs === "moment") || !span.success)
     throw invalidFilter(at, `"${leaf.operator}" takes a span such as { days: 7 } and looks at dates`);
   const [unit = "days", count = 0] = Object.entries(span.data)[0] ?? [];
   const length = `(${statement.param(count, "integer")} * interval '1 ${unit.replace(/s$/, "")}')`;
   const isClock = unit === "minutes" || unit === "hours";
-  const zone = isClock ? "'UTC'" : statement.param(timeZone, "text");
-  const end = `(((now() at time zone ${zone}) ${sign} ${length}) at time zone ${zone})`;
-  const [from, to] = sign === "-" ? [end, "now()"] : ["now()", end];
+  const zone = isClock && !isDay ? "'UTC'" : statement.param(timeZone, "text");
+  const here = `(now() at time zone ${zone})`;
+  const there = `(${here} ${sign} ${length})`;
+  // A day counts whole: today is always in it.
+  const ends = isDay ? [`${there}::date`, `${here}::date`] : [`(${there} at time zone ${zone})`, "now()"];
+  const [from, to] = sign === "-" ? ends : ends.toReversed();
   return `${target.sql} between ${from} and ${to}`;
-}
-
-const numeric = /^-?\d+(\.\d+)?$/;
-
-/** The value as the target's type; a fault says what the target takes. */
-function checkValue(
-  value: Json,
-  { leaf, target, context }: { leaf: Leaf; target: Target; context: CompareContext },
-): Json {
-  const { field, comparesAs } = target;
-  const { at, days } = context;
-  if (comparesAs === "composite")
-    throw invalidFilter(at, `name a sub-field: "${leaf.field}.${Object.keys(field?.info.subFields ?? {})[0]}"`);
-  if (comparesAs === "moment" && days === "refused" && typeof value === "string" && /^\d{4}-\d{2}-\d{2}$/.test(value))
-    throw invalidFilter(at, `"${leaf.field}" is a moment and ${value} a day; use start_of_day`);
-  // Text that is a number beside a number, and the other way round.
-  if (comparesAs === "number" && typeof value === "string" && numeric.test(value)) return value;
-  if (comparesAs === "text" && field?.type !== "SELECT" && typeof value === "number") return String(value);
-  if (field !== undefined && field.info.comparesAs !== "composite")
-    return orFault(leaf, at, () => field.info.parse(value, field.reading));
-  const says = (expected: string): StepError =>
-    invalidFilter(at, `"${leaf.field}" is compared with ${expected}, but got ${describe(value)}`);
-  if (comparesAs === "uuid" && (typeof value !== "string" || !isUuid(value))) throw says("an id");
-  if (comparesAs === "text" && typeof value !== "string") throw says("text");
-  if (comparesAs === "number" && typeof value !== "number") throw says("a number");
-  if (comparesAs === "list" && !Array.isArray(value)) throw says("a list");
-  checkTexts(value, leaf, at);
-  return value;
-}
-
-function checkText(value: string, leaf: Leaf, at: string): string {
-  return orFault(leaf, at, () => parseText(value));
-}
-
-/** Every text in a value must be one that Postgres can hold. */
-function checkTexts(value: Json, leaf: Leaf, at: string): void {
-  if (typeof value === "string") checkText(value, leaf, at);
-  else if (Array.isArray(value)) for (const item of value) checkTexts(item, leaf, at);
-  else if (typeof value === "object" && value !== null)
-    for (const [key, item] of Object.entries(value)) {
-      checkText(key, leaf, at);
-      checkTexts(item, leaf, at);
-    }
-}
-
-function orFault<T>(leaf: Leaf, at: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw error instanceof FieldFault ? invalidFilter(at, `"${leaf.field}" ${error.message}`) : error;
-  }
-}
-
-export function invalidFilter(at: string, message: string): StepError {
-  const end = message.endsWith("?") ? "" : ".";
-  return new StepError("invalid-filter", `${at}: ${message}${end}`, { details: { path: at } });
 }

@@ -4,6 +4,7 @@ import { createStatement, statementName, type Sql, type Statement } from "../sql
 import type { Workspace } from "../workspace.ts";
 import { findTarget, type Target } from "./filter.ts";
 import type { CrmObject } from "./objects.ts";
+import { equalSql } from "./target.ts";
 import { unknownField, type FieldValue } from "./values.ts";
 
 /** What records must have at a path to match. */
@@ -42,7 +43,7 @@ export function matchedParts({ object, match, values }: Matching): Matched[] {
 
 /** SQL over `t`: that a record has the value; `value` is SQL of the path's type, undefined for null. */
 export function matchSql(target: Target, value: string | undefined): string {
-  return value === undefined ? `${target.sql} is null` : `${target.sql} = ${target.parameter(value)}`;
+  return value === undefined ? `${target.sql} is null` : equalSql(target, value);
 }
 
 /** SQL: the key under which matching by these values is locked. As they compare, so that the same lock the same. */

@@ -33,7 +33,7 @@ export function uniqueExpression(field: Pick<CrmField, "column" | "info" | "comp
 }
 
 /** Of a longer text an index takes this much, and sorting looks at no more. */
-const orderedCharacters = 200;
+export const orderedCharacters = 200;
 
 /** What tells how a field's values are ordered: of a field, or of what will be one. */
 export type Ordered = Pick<CrmField, "type" | "column" | "info" | "compares">;
@@ -56,5 +56,10 @@ export function indexExpression(field: Ordered, subField: string | null = null, 
 /** SQL: a text as it is ordered. Options are short, and ordered as they are. */
 export function orderedText({ type, compares }: Pick<CrmField, "type" | "compares">, text: string): string {
   if (type === "SELECT" || type === "RATING") return text;
-  return `left(${comparable({ compares }, text)}, ${orderedCharacters}) collate "C"`;
+  return `${beginning(comparable({ compares }, text))} collate "C"`;
+}
+
+/** SQL: as much of a text as its order sees. */
+export function beginning(text: string): string {
+  return `left(${text}, ${orderedCharacters})`;
 }
