@@ -7,7 +7,7 @@ import type { Actor, CrmObject, Objects, Origin } from "./objects.ts";
 /** What a change came to. */
 export interface Change {
   readonly id: string;
-  readonly outcome: "created" | "updated" | "unchanged" | "deleted";
+  readonly outcome: "created" | "updated" | "unchanged" | "deleted" | "restored";
   readonly record: JsonObject;
   /** The whole record as it was; null when created. */
   readonly before: JsonObject | null;
