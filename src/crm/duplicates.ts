@@ -1,7 +1,7 @@
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { createStatement, type Sql, type Statement } from "../sql.ts";
-import { findTarget } from "./filter.ts";
 import { recordJson, type CrmObject } from "./objects.ts";
+import { equalSql, findTarget } from "./target.ts";
 
 /** Records of which each may be another one of what was asked about. */
 export interface Duplicates {
@@ -48,7 +48,7 @@ function lookupsOf(statement: Statement, object: CrmObject, records: readonly Js
       if (values.some((value) => value === null || value === "")) return [];
       const conditions = criterion.map((path, position) => {
         const target = findTarget(object, path.split("."), "t", "duplicates");
-        return `${target.sql} = ${target.parameter(statement.param(values[position], target.type))}`;
+        return equalSql(target, statement.param(values[position], target.type));
       });
       const own = record["id"] === undefined ? "true" : `t.id <> ${statement.param(record["id"], "uuid")}`;
       return [
