@@ -8,6 +8,8 @@ alter table tandem.objects
   add column state text not null default 'active' check (state in ('active', 'inactive', 'removed')),
   -- Which of its fields tell that two records may be the same: a list of lists of field paths.
   add column duplicate_criteria jsonb not null default '[]',
+  -- Who holds it brings about what is wanted of its fields and indexes, one at a time.
+  add column lease_until timestamptz,
   add column removed_at timestamptz;
 
 -- A removed object's names are free for another.
@@ -22,15 +24,14 @@ alter table tandem.fields
   add column state text not null default 'active' check (state in ('building', 'active', 'inactive', 'removed')),
   add column is_indexed boolean not null default false,
   add column is_searchable boolean not null default false,
-  -- What is being brought about, and why the last try failed.
+  -- What is being brought about, and why the last try was given up.
   add column wanted jsonb,
   add column failure jsonb,
-  add column lease_until timestamptz,
   add column removed_at timestamptz;
 
 alter table tandem.fields drop constraint fields_object_id_name_key;
 create unique index fields_by_name on tandem.fields (object_id, name) where state <> 'removed';
-create index fields_wanted on tandem.fields (lease_until) where wanted is not null;
+create index fields_wanted on tandem.fields (object_id) where wanted is not null;
 create index fields_removed on tandem.fields (removed_at) where state = 'removed';
 create index objects_removed on tandem.objects (removed_at) where state = 'removed';
 
@@ -43,10 +44,9 @@ create table tandem.indexes (
   parts jsonb not null,
   is_unique boolean not null default false,
   standard boolean not null default false,
-  state text not null default 'building' check (state in ('building', 'active', 'removed')),
+  state text not null default 'building' check (state in ('building', 'active', 'failed', 'removed')),
   failure jsonb,
-  lease_until timestamptz,
   created_at timestamptz not null default now(),
   unique (object_id, name)
 );
-create index indexes_building on tandem.indexes (lease_until) where state <> 'active';
+create index indexes_building on tandem.indexes (object_id) where state in ('building', 'removed');

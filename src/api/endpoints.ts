@@ -2,12 +2,15 @@ import type { StepKinds } from "../activities/step-kind.ts";
 import type { SqlPool } from "../sql.ts";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { apiKeyEndpoints } from "./routes/api-keys.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
+import { objectEndpoints } from "./routes/objects.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
 import { workflowEndpoints } from "./routes/workflows.ts";
 import { settingsEndpoints } from "./routes/workspace.ts";
+import { workspaceEndpoints } from "./routes/workspaces.ts";
 
 export interface EndpointParts {
   readonly pool: SqlPool;
@@ -25,8 +28,11 @@ export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLan
     ...workflowEndpoints({ pool, publicUrl, catalog: { kinds, triggerKinds, quickLane } }),
     ...runEndpoints(pool),
     ...deliveryEndpoints(pool),
-    ...registryEndpoints({ pool, kinds, triggerKinds }),
+    ...registryEndpoints({ kinds, triggerKinds }),
+    ...objectEndpoints(pool),
     ...settingsEndpoints(pool),
+    ...apiKeyEndpoints(pool),
+    ...workspaceEndpoints({ pool, catalog: { kinds, triggerKinds, quickLane } }),
     ...mailboxEndpoints(pool),
   ];
 }

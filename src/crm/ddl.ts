@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { textOf, type Json, type JsonObject } from "../json.ts";
 import { identifier, literal } from "../sql.ts";
 import { fieldTypes, type FieldType, type FieldTypeInfo } from "./field-types.ts";
-import { indexExpression, uniqueExpression } from "./normalize.ts";
+import { comparable, indexExpression, subFieldText, uniqueExpression } from "./normalize.ts";
 import { comparesOf } from "./objects.ts";
 import { searchExpression } from "./search.ts";
 
@@ -28,6 +28,8 @@ export interface IndexDefinition {
   readonly unique: boolean;
   /** `using … (…) where …` */
   readonly body: string;
+  /** Of a unique one: SQL of each value that together must be unique. */
+  readonly keys?: readonly string[];
 }
 
 const longestName = 63;
@@ -99,8 +101,7 @@ export function uniqueIndex({ tableName }: Table, field: TableField): IndexDefin
     info: fieldTypes[field.type],
     compares: comparesOf(field),
   });
-  const body = `((${expression})) where deleted_at is null`;
-  return { name: nameOf(tableName, field.columnName, "key"), unique: true, body };
+  return uniqueBy(nameOf(tableName, field.columnName, "key"), [`(${expression})`]);
 }
 
 /**
@@ -127,14 +128,23 @@ export function fieldsIndex(
   parts: readonly IndexPart[],
   { unique }: { unique: boolean },
 ): IndexDefinition {
-  const expressions = parts.map(({ field, subField }) => {
-    const parts = described(field);
-    return `(${unique ? uniqueExpression(parts) : indexExpression(parts, subField)})`;
-  });
-  const body = unique
-    ? `(${expressions.join(", ")}) where deleted_at is null`
-    : `(${[...expressions, "id"].join(", ")})`;
-  return { name, unique, body };
+  if (unique)
+    return uniqueBy(
+      name,
+      parts.map((part) => `(${uniquePart(part)})`),
+    );
+  const expressions = parts.map(({ field, subField }) => `(${indexExpression(described(field), subField)})`);
+  return { name, unique, body: `(${[...expressions, "id"].join(", ")})` };
+}
+
+function uniqueBy(name: string, keys: readonly string[]): IndexDefinition {
+  return { name, unique: true, body: `(${keys.join(", ")}) where deleted_at is null`, keys };
+}
+
+function uniquePart({ field, subField }: IndexPart): string {
+  const parts = described(field);
+  if (subField === null || subField === parts.info.main) return uniqueExpression(parts);
+  return comparable({ compares: "exactly" }, subFieldText(parts.column, subField));
 }
 
 /** The index of full-text search over the fields that it looks into; undefined: into none. */

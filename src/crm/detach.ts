@@ -14,6 +14,21 @@ export function addDetached(options: WriteOptions): void {
     if (following.length > 0) addFollowed(options, { other, following, name: `followed_${position}` });
     if (cleared.length > 0) addCleared(options, { other, cleared, following, name: `cleared_${position}` });
   }
+  addHidden(options);
+}
+
+/** What nobody sees is cleared without a word; a row once, whatever points from it. */
+function addHidden({ statement, object }: WriteOptions): void {
+  const byTable = new Map<string, string[]>();
+  for (const { table, column } of object.hiddenPointers) byTable.set(table, [...(byTable.get(table) ?? []), column]);
+  for (const [position, [table, columns]] of [...byTable].entries()) {
+    const sets = columns.map((column) => `${column} = nullif(t.${column}, l.id)`);
+    const points = columns.map((column) => `t.${column} = l.id`);
+    statement.with(
+      `hidden_${position}`,
+      `update ${table} t set ${sets.join(", ")} from locked l where ${points.join(" or ")}`,
+    );
+  }
 }
 
 function addFollowed(

@@ -90,6 +90,8 @@ export interface CrmObject {
   field(name: string): CrmField | undefined;
   /** The relation that a path follows by this name: `company`. */
   relation(name: string): CrmField | undefined;
+  /** Columns of relations that point to it and that nobody sees: `table` is schema-qualified, both are quoted. */
+  readonly hiddenPointers: ReadonlyArray<{ readonly table: string; readonly column: string }>;
   /** Relations that point to it, by their names on this side. */
   readonly inverses: readonly Inverse[];
   inverse(name: string): Inverse | undefined;
@@ -149,6 +151,7 @@ const objectRow = z.object({
   standard: z.boolean(),
   duplicateCriteria: z.array(z.array(z.string())),
   tableName: z.string(),
+  hiddenPointers: z.array(z.object({ table: z.string(), column: z.string() })),
   uniqueTogether: z.array(z.array(z.string())),
   fields: z.array(fieldRow),
 });
@@ -171,6 +174,10 @@ const loadText = `select o.id, o.name, o.plural, o.label, o.label_plural as "lab
     o.duplicate_criteria as "duplicateCriteria", o.table_name as "tableName",
     coalesce((select jsonb_agg(jsonb_path_query_array(i.parts, '$[*].fieldId')) from tandem.indexes i where i.object_id = o.id and i.is_unique and i.state = 'active'), '[]'::jsonb)
       as "uniqueTogether",
+    coalesce((select jsonb_agg(jsonb_build_object('table', p.table_name, 'column', f.column_name)) from tandem.fields f
+        join tandem.objects p on p.id = f.object_id
+      where p.workspace_id = o.workspace_id and f.type = 'RELATION' and f.settings ->> 'object' = o.name
+        and (f.state <> 'active' or p.state <> 'active')), '[]'::jsonb) as "hiddenPointers",
     coalesce((select jsonb_agg(jsonb_build_object('id', f.id, 'name', f.name, 'label', f.label, 'description', f.description, 'type', f.type,
         'column', f.column_name, 'settings', f.settings, 'defaultValue', f.default_value, 'required', f.required, 'unique', f.is_unique,
         'indexed', f.is_indexed, 'searchable', f.is_searchable, 'standard', f.standard) order by f.position)
@@ -216,6 +223,13 @@ function describeObject({ schemaName, timeZone }: Workspace, row: z.output<typeo
   const { fields: _fields, uniqueTogether, ...described } = row;
   return {
     ...described,
+    duplicateCriteria: row.duplicateCriteria.filter((paths) =>
+      paths.every((path) => path === "id" || byName.has(path.split(".")[0] ?? "")),
+    ),
+    hiddenPointers: row.hiddenPointers.map(({ table, column }) => ({
+      table: `${identifier(schemaName)}.${identifier(table)}`,
+      column: identifier(column),
+    })),
     table: `${identifier(schemaName)}.${identifier(row.tableName)}`,
     timeZone,
     fields,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createStepKinds } from "../activities/registry.ts";
 import { getDatabaseUrl, readConfig } from "../config.ts";
+import { createMetadataKeeper } from "../crm/metadata/keeper.ts";
 import { createLog } from "../log.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createPartitions } from "../migrations.ts";
@@ -56,6 +57,10 @@ shutdown.defer("the bells", () => bells.stop());
 const retention = createRetention({ pool, log, days: config.RUN_HISTORY_DAYS });
 retention.start();
 shutdown.defer("the retention", () => retention.stop());
+
+const metadata = createMetadataKeeper({ pool, log });
+metadata.start();
+shutdown.defer("the metadata keeper", () => metadata.stop());
 
 const partitions = setInterval(
   () =>

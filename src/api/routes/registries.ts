@@ -1,12 +1,10 @@
 import { z } from "zod";
 import type { StepKinds } from "../../activities/step-kind.ts";
 import { listTemplates } from "../../catalog/templates.ts";
-import { getObjects } from "../../crm/objects.ts";
 import { createDefinitionJsonSchema } from "../../definition/json-schema.ts";
-import type { SqlPool } from "../../sql.ts";
 import type { TriggerKinds } from "../../triggers/trigger-kind.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
-import { id, json } from "../schemas.ts";
+import { json } from "../schemas.ts";
 
 const whole = <Item extends z.ZodType>(item: Item) => z.object({ data: z.array(item), nextCursor: z.null() });
 const all = (data: unknown[]) => ({ body: { data, nextCursor: null } });
@@ -35,37 +33,17 @@ const triggerKind = z
     sample: json,
   })
   .meta({ id: "TriggerKind" });
-const field = z.object({
-  name: z.string(),
-  label: z.string(),
-  type: z.string(),
-  required: z.boolean(),
-  unique: z.boolean(),
-  settings: json,
-  subFields: z.array(z.string()).optional(),
-});
-const object = z
-  .object({
-    id,
-    name: z.string(),
-    plural: z.string(),
-    label: z.string(),
-    labelPlural: z.string(),
-    fields: z.array(field),
-  })
-  .meta({ id: "Object" });
 const template = z
   .object({ id: z.string(), definition: json, readme: z.string(), samples: z.record(z.string(), json) })
   .meta({ id: "Template" });
 
 export interface RegistryParts {
-  readonly pool: SqlPool;
   readonly kinds: StepKinds;
   readonly triggerKinds: TriggerKinds;
 }
 
-/** What there is to build with: kinds of steps and triggers, objects, templates, the definition's schema. */
-export function registryEndpoints({ pool, kinds, triggerKinds }: RegistryParts): Endpoint[] {
+/** What there is to build with: kinds of steps and triggers, templates, the definition's schema. */
+export function registryEndpoints({ kinds, triggerKinds }: RegistryParts): Endpoint[] {
   const schema = createDefinitionJsonSchema({ kinds, triggerKinds });
   return [
     defineEndpoint({
@@ -97,34 +75,6 @@ export function registryEndpoints({ pool, kinds, triggerKinds }: RegistryParts):
       summary: "JSON Schema of a whole definition",
       answers: { 200: json },
       handle: async () => ({ body: schema }),
-    }),
-    defineEndpoint({
-      method: "get",
-      path: "/api/objects",
-      tag: "Registries",
-      summary: "The workspace's objects and their fields",
-      answers: { 200: whole(object) },
-      async handle({ workspace }) {
-        const objects = await getObjects(pool, workspace);
-        return all(
-          objects.list().map(({ id: objectId, name, plural, label, labelPlural, fields }) => ({
-            id: objectId,
-            name,
-            plural,
-            label,
-            labelPlural,
-            fields: fields.map(({ info, ...known }) => ({
-              name: known.name,
-              label: known.label,
-              type: known.type,
-              required: known.required,
-              unique: known.unique,
-              settings: known.settings,
-              ...(info.subFields === undefined ? {} : { subFields: Object.keys(info.subFields) }),
-            })),
-          })),
-        );
-      },
     }),
     defineEndpoint({
       method: "get",

@@ -1,0 +1,232 @@
+import { ProblemError } from "../../errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
+import { identifier, type Sql } from "../../sql.ts";
+import { constantSql, qualified, type Table, type TableField } from "../ddl.ts";
+import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
+import { build, type Metadata } from "./build.ts";
+import { checkField, parseDefault, storedOptions } from "./check-field.ts";
+import type { FieldChange } from "./definitions.ts";
+import { findField, findObject, refuseUsed } from "./find.ts";
+import { changeTables } from "./live-ddl.ts";
+import { checkFieldName, refused, relationName } from "./names.ts";
+import {
+  findStored,
+  listStored,
+  raiseVersion,
+  tableOf,
+  type StoredField,
+  type StoredObject,
+  type Wanted,
+} from "./stored.ts";
+
+/**
+ * Changes a field while others work with it. What needs its records to be looked at (required, unique,
+ * an index) is there when this gives the field; records that stand against it are named in a 409.
+ */
+export async function changeField(
+  metadata: Metadata,
+  { objectName, fieldName }: { objectName: string; fieldName: string },
+  change: FieldChange,
+): Promise<StoredField> {
+  const { workspace } = metadata;
+  const { object, field } = await changing(metadata, { objectName, fieldName }, async (sql, found) => {
+    const { name = found.field.name } = change;
+    if (name !== found.field.name) await checkRename(sql, metadata, { ...found, name });
+    const settings = changedSettings(found.field, change);
+    if (change.options !== undefined)
+      await refuseLostOptions(sql, tableOf(workspace, found.object), { ...found, settings });
+    const defaultValue =
+      change.defaultValue === undefined
+        ? found.field.defaultValue
+        : parseDefault({ type: found.field.type, settings }, change.defaultValue, workspace.timeZone);
+    const { unique = found.field.unique, searchable = found.field.searchable, indexed = found.field.indexed } = change;
+    checkField({ type: found.field.type, settings, defaultValue }, { unique, searchable, indexed });
+    if (change.active === false) await checkHiding(sql, metadata, found);
+    const wanted = wantedOf(found.field, change);
+    if (change.defaultValue !== undefined)
+      await setDefault(sql, tableOf(workspace, found.object), { ...found.field, defaultValue });
+    await sql.query(
+      `update tandem.fields set name = $2, label = $3, description = $4, icon = $5, settings = $6, default_value = $7, wanted = $8, failure = null
+       where id = $1::uuid`,
+      [
+        found.field.id,
+        name,
+        change.label ?? found.field.label,
+        change.description === undefined ? found.field.description : change.description,
+        change.icon === undefined ? found.field.icon : change.icon,
+        JSON.stringify(settings),
+        defaultValue === null ? null : JSON.stringify(defaultValue),
+        wanted === null ? null : JSON.stringify(wanted),
+      ],
+    );
+    await raiseVersion(sql, workspace);
+  });
+  return built(metadata, object, field);
+}
+
+/** Hides a field for good; its column is dropped when no open run and no active version names it. */
+export async function removeField(
+  metadata: Metadata,
+  { objectName, fieldName }: { objectName: string; fieldName: string },
+): Promise<void> {
+  const { object, field } = await changing(metadata, { objectName, fieldName }, async (sql, found) => {
+    if (found.field.standard)
+      throw new ProblemError(
+        409,
+        "standard-field",
+        `${found.object.name}.${found.field.name} comes with every workspace; hide it with active: false.`,
+      );
+    await checkHiding(sql, metadata, found);
+    await sql.query("update tandem.fields set wanted = $2 where id = $1::uuid", [
+      found.field.id,
+      JSON.stringify({ state: "removed" } satisfies Wanted),
+    ]);
+  });
+  await built(metadata, object, field);
+}
+
+interface Found {
+  readonly all: readonly StoredObject[];
+  readonly object: StoredObject;
+  readonly field: StoredField;
+}
+
+async function changing(
+  metadata: Metadata,
+  { objectName, fieldName }: { objectName: string; fieldName: string },
+  work: (sql: Sql, found: Found) => Promise<void>,
+): Promise<Found> {
+  const { object: wanted } = await findObject(metadata, objectName);
+  return changeTables(metadata.pool, async (sql) => {
+    await sql.query("select 1 from tandem.objects where id = $1::uuid for update", [wanted.id]);
+    const all = await listStored(sql, metadata.workspace);
+    const object = all.find(({ id }) => id === wanted.id);
+    if (object === undefined) throw new ProblemError(404, "object-not-found", "The object is gone.");
+    const field = findField(object, fieldName);
+    if (field.wanted !== null)
+      throw new ProblemError(
+        409,
+        "field-building",
+        `${object.name}.${field.name} is being changed. Ask again when that is done.`,
+      );
+    await work(sql, { all, object, field });
+    return { all, object, field };
+  });
+}
+
+/** Waits for what is wanted; throws a 409 with the reason why it was given up. */
+async function built(metadata: Metadata, object: StoredObject, { id }: StoredField): Promise<StoredField> {
+  await build(metadata, object.id);
+  const after = (await findStored(metadata.pool, object.id))?.fields.find((field) => field.id === id);
+  if (after === undefined) throw new ProblemError(404, "field-not-found", "The field is gone.");
+  if (after.failure === null) return after;
+  const { code, message, rows = [] } = after.failure;
+  throw new ProblemError(409, code, message, {
+    issues: rows.map((row) => ({ path: row, message: "stands against it" })),
+  });
+}
+
+async function checkRename(
+  sql: Sql,
+  metadata: Metadata,
+  { all, object, field, name }: Found & { name: string },
+): Promise<void> {
+  if (field.standard)
+    throw new ProblemError(
+      409,
+      "standard-field",
+      `${object.name}.${field.name} comes with every workspace and keeps its name; its label may change.`,
+    );
+  if (field.type === "RELATION" && !name.endsWith("Id"))
+    throw refused("name", `a relation's field ends with Id, as in "${name}Id"`);
+  checkFieldName(object, all, { name, path: "name", self: field.id });
+  await refuseUsed(sql, metadata.workspace, namedBy(object, field));
+}
+
+async function checkHiding(sql: Sql, metadata: Metadata, { object, field }: Found): Promise<void> {
+  if (field.required && field.defaultValue === null && field.standard)
+    throw new ProblemError(
+      409,
+      "required-field",
+      `${object.name}.${field.name} must have a value; make it optional first.`,
+    );
+  const index = object.indexes.find(
+    ({ state, parts }) => state !== "removed" && parts.some((part) => "fieldId" in part && part.fieldId === field.id),
+  );
+  if (index !== undefined)
+    throw new ProblemError(
+      409,
+      "in-use",
+      `The index ${index.name} over several fields needs ${object.name}.${field.name}; remove it first.`,
+    );
+  await refuseUsed(sql, metadata.workspace, namedBy(object, field));
+}
+
+function namedBy(object: StoredObject, { name, type }: StoredField) {
+  const fields = type === "RELATION" ? [name, relationName(name)] : [name];
+  return { object: object.name, fields, what: `${object.name}.${name}` };
+}
+
+/** What is different from what is there; null: nothing. */
+function wantedOf(field: StoredField, change: FieldChange): Wanted | null {
+  const wanted: Wanted = {
+    ...(change.required !== undefined && change.required !== field.required ? { required: change.required } : {}),
+    ...(change.unique !== undefined && change.unique !== field.unique ? { unique: change.unique } : {}),
+    ...(change.indexed !== undefined && change.indexed !== field.indexed ? { indexed: change.indexed } : {}),
+    ...(change.searchable !== undefined && change.searchable !== field.searchable
+      ? { searchable: change.searchable }
+      : {}),
+    ...(change.active === undefined || change.active === (field.state === "active")
+      ? {}
+      : { state: change.active ? "active" : "inactive" }),
+  };
+  return Object.keys(wanted).length === 0 ? null : wanted;
+}
+
+function changedSettings({ type, settings }: StoredField, { options, decimals }: FieldChange): JsonObject {
+  if (options !== undefined && type !== "SELECT" && type !== "MULTI_SELECT")
+    throw refused("options", `a ${type} has no options`);
+  if (decimals !== undefined && type !== "NUMBER") throw refused("decimals", `a ${type} has no decimals`);
+  return {
+    ...settings,
+    ...(options === undefined ? {} : { options: storedOptions(options) }),
+    ...(decimals === undefined ? {} : { decimals }),
+  };
+}
+
+/** Options come and are renamed without a look at the records; one that records hold stays. */
+async function refuseLostOptions(
+  sql: Sql,
+  table: Table,
+  { field, settings }: { field: StoredField; settings: JsonObject },
+): Promise<void> {
+  const kept = new Set(valuesOf(settings));
+  const lost = valuesOf(field.settings).filter((value) => !kept.has(value));
+  if (lost.length === 0) return;
+  const column = identifier(field.columnName);
+  const holds = field.type === "SELECT" ? `${column} = any($1::text[])` : `${column} && $1::text[]`;
+  const { rows } = await sql.query<{ id: string }>(`select id from ${qualified(table)} where ${holds} limit 10`, [
+    lost,
+  ]);
+  if (rows.length === 0) return;
+  throw new ProblemError(
+    409,
+    "option-in-use",
+    `Records hold ${lost.join(" or ")}, among them ${rows.map(({ id }) => id).join(", ")}. Give them another option first.`,
+    { issues: rows.map(({ id }) => ({ path: id, message: "holds it" })) },
+  );
+}
+
+function valuesOf({ options }: JsonObject): string[] {
+  return (Array.isArray(options) ? options : []).flatMap((option: Json) =>
+    isJsonObject(option) && typeof option["value"] === "string" ? [option["value"]] : [],
+  );
+}
+
+async function setDefault(sql: Sql, table: Table, field: TableField): Promise<void> {
+  const info: FieldTypeInfo = fieldTypes[field.type];
+  const value = field.defaultValue ?? info.empty;
+  await sql.query(
+    `alter table ${qualified(table)} alter column ${identifier(field.columnName)} ${value === null ? "drop default" : `set default ${constantSql(info, value)}`}`,
+  );
+}
