@@ -50,19 +50,30 @@ export function parseDocument(text: string): unknown {
   return parseYaml(text, { maxAliasCount: 50, merge: false, version: "1.2" });
 }
 
-/** Installs and activates the templates that a workspace lacks; those it has, it keeps as they are. */
-export async function installTemplates(pool: SqlPool, catalog: Catalog): Promise<void> {
-  for (const template of await listTemplates()) await installTemplate(pool, catalog, template);
+/**
+ * Installs the templates that a workspace lacks, active or (`activate: false`) as drafts; those it has,
+ * it keeps as they are.
+ */
+export async function installTemplates(
+  pool: SqlPool,
+  catalog: Catalog,
+  { activate = true }: { activate?: boolean } = {},
+): Promise<void> {
+  for (const template of await listTemplates()) {
+    const workflowId = await installTemplate(pool, catalog, template);
+    if (activate && workflowId !== undefined) await activateWorkflow(pool, catalog, workflowId);
+  }
 }
 
-async function installTemplate(pool: SqlPool, catalog: Catalog, template: Template): Promise<void> {
+/** The workflow's id where it is there as a draft: just installed, or by a start that was killed before it went on. */
+async function installTemplate(pool: SqlPool, catalog: Catalog, template: Template): Promise<string | undefined> {
   const validated = validateDefinition(template.document, catalog);
   if (validated.definition === undefined) {
     const faults = validated.issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
     throw new Error(`The template ${template.id} is not valid: ${faults}`);
   }
   const { definition } = validated;
-  const workflowId = await inTransaction(pool, async (sql) => {
+  return inTransaction(pool, async (sql) => {
     // One installer at a time: a workflow that is there, active or not, is the workspace's own affair.
     await sql.query("select 1 from tandem.workspaces where id = $1 for update", [catalog.workspaceId]);
     const { rows } = await sql.query<{ id: string; status: string; template: string | null }>(
@@ -71,7 +82,6 @@ async function installTemplate(pool: SqlPool, catalog: Catalog, template: Templa
     );
     const present = rows[0];
     if (present !== undefined) {
-      // Installed, and not yet activated: a start that was killed between the two.
       return present.template === template.id && present.status === "draft" ? present.id : undefined;
     }
     const id = createId();
@@ -84,5 +94,4 @@ async function installTemplate(pool: SqlPool, catalog: Catalog, template: Templa
     });
     return id;
   });
-  if (workflowId !== undefined) await activateWorkflow(pool, catalog, workflowId);
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { requireFirstWorkspace } from "../../catalog/workspaces.ts";
 import { ProblemError } from "../../errors.ts";
 import { findMessage, listMessages } from "../../mailbox/messages.ts";
 import type { SqlPool } from "../../sql.ts";
@@ -21,7 +22,12 @@ const message = z
   })
   .meta({ id: "Message" });
 
-/** `/api/mailbox`: the mails that Tandem's own mailbox got, where no mail server is configured. */
+const firstOnly = { 403: "The key is not one of the first workspace" };
+
+/**
+ * `/api/mailbox`: the mails that Tandem's own mailbox got, where no mail server is configured. A mail does
+ * not say which workspace it came from, so only those read them who look after the installation.
+ */
 export function mailboxEndpoints(pool: SqlPool): Endpoint[] {
   return [
     defineEndpoint({
@@ -33,7 +39,9 @@ export function mailboxEndpoints(pool: SqlPool): Endpoint[] {
         limit: z.coerce.number().int().min(1).max(mostMessages).default(60).meta({ description: "How many at most" }),
       }),
       answers: { 200: pageOf(message) },
-      async handle({ query }) {
+      refusals: firstOnly,
+      async handle({ workspace, query }) {
+        await requireFirstWorkspace(pool, workspace, "Mails are read");
         const before = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
         return { body: toPage(await listMessages(pool, { limit: query.limit + 1, before }), query.limit) };
       },
@@ -45,8 +53,9 @@ export function mailboxEndpoints(pool: SqlPool): Endpoint[] {
       summary: "Read one mail",
       params: idParams,
       answers: { 200: message },
-      refusals: { 404: "There is no such mail" },
-      async handle({ params }) {
+      refusals: { ...firstOnly, 404: "There is no such mail" },
+      async handle({ workspace, params }) {
+        await requireFirstWorkspace(pool, workspace, "Mails are read");
         const found = await findMessage(pool, params.id);
         if (found === undefined) throw new ProblemError(404, "mail-not-found", `There is no mail ${params.id}.`);
         return { body: found };

@@ -10,7 +10,8 @@ import { ringDispatcher } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
 
-const shape = {
+/** What a workspace sets. */
+export const settingsShape = {
   runLimit: z
     .int()
     .min(0)
@@ -19,8 +20,8 @@ const shape = {
   timeZone: settingTypes.timeZone.meta({ description: "IANA zone in which dates are reckoned" }),
   currency: z.string().regex(/^[A-Z]{3}$/, "an ISO 4217 code, such as EUR"),
 };
-const settings = z.object(shape).meta({ id: "Settings" });
-const change = z.strictObject(shape).partial().meta({ id: "SettingsChange" });
+const settings = z.object(settingsShape).meta({ id: "Settings" });
+const change = z.strictObject(settingsShape).partial().meta({ id: "SettingsChange" });
 
 /** `/api/settings`: the workspace's limit, time zone and currency. */
 export function settingsEndpoints(pool: SqlPool): Endpoint[] {
