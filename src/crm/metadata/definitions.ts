@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Json } from "../../json.ts";
 import { fieldTypes, type FieldType } from "../field-types.ts";
 
 const camelCase = /^[a-z][a-zA-Z0-9]{0,59}$/;
@@ -28,6 +29,9 @@ const options = z
   .refine((list) => new Set(list.map(({ value }) => value)).size === list.length, "has a value twice");
 const side = z.strictObject({ name, label });
 
+/** Bodies are JSON already; a recursive schema would have no document. */
+const anyJson = z.unknown() as z.ZodType<Json>;
+
 const fieldShape = {
   label,
   description,
@@ -36,7 +40,7 @@ const fieldShape = {
   unique: z.boolean().meta({ description: "No two records, deleted ones aside, have the same value" }),
   indexed: z.boolean().meta({ description: "An index of its own serves filters and sorting" }),
   searchable: z.boolean().meta({ description: "Full-text search looks into it" }),
-  defaultValue: z.json().meta({ description: "What a new record has where nothing is said; null: nothing" }),
+  defaultValue: anyJson.meta({ description: "What a new record has where nothing is said; null: nothing" }),
   options: options.meta({ description: "Of SELECT and MULTI_SELECT, in their order" }),
   decimals: z.int().min(0).max(30).meta({ description: "Of NUMBER: digits after the point at most; 0: whole numbers" }),
 };
