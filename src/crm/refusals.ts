@@ -1,6 +1,6 @@
 import { StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
-import { createStatement, sqlState, type Sql } from "../sql.ts";
+import { createStatement, literal, sqlState, type Sql, type Statement } from "../sql.ts";
 import { nameOf } from "./ddl.ts";
 import { comparable, uniqueExpression } from "./normalize.ts";
 import type { CrmField, CrmObject } from "./objects.ts";
@@ -77,23 +77,49 @@ export async function findTaken(
   object: CrmObject,
   values: readonly FieldValue[],
 ): Promise<{ id: string; fields: string[] } | undefined> {
+  return findSame(
+    sql,
+    object,
+    values.filter(isUnique).map((value) => [value]),
+  );
+}
+
+/** A record that has all values of one of the sets, and the fields that they stand in. */
+async function findSame(
+  sql: Sql,
+  object: CrmObject,
+  sets: ReadonlyArray<readonly FieldValue[]>,
+): Promise<{ id: string; fields: string[] } | undefined> {
+  if (sets.length === 0) return undefined;
   const statement = createStatement();
-  const unique = values.filter(isUnique);
-  if (unique.length === 0) return undefined;
-  const conditions = unique.map((value) => {
-    const wanted = comparable(value.field, statement.param(mainText(value), "text"));
-    return `${uniqueExpression(value.field, "t")} = ${wanted}`;
+  const conditions = sets.map((set) => set.map((value) => sameSql(statement, value)).join(" and "));
+  const fields = sets.map((set, i) => {
+    const names = set.map(({ field }) => literal(field.name));
+    return `case when ${conditions[i]} then array[${names.join(", ")}] else '{}' end`;
   });
-  const fields = unique.map(({ field }, i) => `case when ${conditions[i]} then '${field.name}' end`);
-  const text = `select t.id, array_remove(array[${fields.join(", ")}]::text[], null) as fields from ${object.table} t
-    where t.deleted_at is null and (${conditions.join(" or ")}) order by t.created_at, t.id limit 1`;
+  const text = `select t.id, ${fields.join(" || ")} as fields from ${object.table} t
+    where t.deleted_at is null and (${conditions.map((condition) => `(${condition})`).join(" or ")}) order by t.created_at, t.id limit 1`;
   const { rows } = await sql.query<{ id: string; fields: string[] }>(statement.query(text));
   return rows[0];
 }
 
+/** SQL over `t`, as the unique index has it. */
+function sameSql(statement: Statement, { field, value }: FieldValue): string {
+  const text = mainText({ field, value });
+  const wanted =
+    text !== undefined && (field.info.main !== undefined || field.info.comparesAs === "text")
+      ? comparable(field, statement.param(text, "text"))
+      : statement.param(value, field.info.column);
+  return `${uniqueExpression(field, "t")} = ${wanted}`;
+}
+
 /** Whether a value must be the only one of its kind: what is empty need not be. */
 export function isUnique(value: FieldValue): boolean {
-  return value.field.unique && (mainText(value) ?? "") !== "";
+  return value.field.unique && hasValue(value);
+}
+
+function hasValue({ field, value }: FieldValue): boolean {
+  return value !== null && (field.info.main === undefined ? value : (mainText({ field, value }) ?? "")) !== "";
 }
 
 /** The error that a unique value is taken, by which record. `except`: the record that was to be changed. */
@@ -102,8 +128,9 @@ export async function recordExists(
   object: CrmObject,
   { values, except }: { readonly values: readonly FieldValue[]; readonly except?: string },
 ): Promise<StepError> {
-  const taken = await findTaken(sql, object, values);
-  const fields = taken?.fields ?? namesOf(values.filter(isUnique).map(({ field }) => field));
+  const alone = values.filter(isUnique);
+  const taken = await findSame(sql, object, [...alone.map((value) => [value]), ...togetherOf(object, values)]);
+  const fields = taken?.fields ?? namesOf(alone.map(({ field }) => field));
   const details: JsonObject = { fields, ...(taken === undefined ? {} : { id: taken.id }) };
   if (fields.length === 0) {
     const message = `${object.name}: there is a record with this id, or with the same fields that together are unique.`;
@@ -111,6 +138,14 @@ export async function recordExists(
   }
   const other = taken === undefined || taken.id === except ? "" : `, by the record ${taken.id}`;
   return new StepError("record-exists", `${object.name}: ${fields.join(" or ")} is taken${other}.`, { details });
+}
+
+/** The values that together must be unique, where all of them are given. */
+function togetherOf({ uniqueTogether }: CrmObject, values: readonly FieldValue[]): FieldValue[][] {
+  return uniqueTogether.flatMap((fields) => {
+    const set = values.filter((value) => fields.includes(value.field) && hasValue(value));
+    return set.length === fields.length ? [set] : [];
+  });
 }
 
 function namesOf(fields: readonly CrmField[]): string[] {
