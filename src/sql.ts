@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import pg from "pg";
+import { createRecent } from "./recent.ts";
 
 /** Anything that runs a statement: a pool, or one client inside a transaction. */
 export type Sql = Pick<pg.ClientBase, "query">;
@@ -18,6 +19,8 @@ export function createPool({ url, max, name }: { url: string; max: number; name:
     application_name: name,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
+    // What was prepared on a connection, and what Postgres learnt of tables, goes with it.
+    maxLifetimeSeconds: 900,
     keepAlive: true,
   });
   // A connection that breaks while idle, or between two statements of a transaction, says so by an
@@ -52,7 +55,7 @@ export async function inTransaction<T>(pool: SqlPool, work: (sql: Sql) => Promis
 /**
  * A statement that grows by common table expressions, so that an effect, its record events and the
  * ledger's row commit as one (DURABILITY.md §1). The text depends on the shape only, never on the
- * values, which makes it a named prepared statement.
+ * values, which makes it a named prepared statement where it comes again and again.
  */
 export interface Statement {
   /** Adds a parameter; gives its placeholder with a cast: `$3::uuid`. Objects are sent as JSON text. */
@@ -60,7 +63,14 @@ export interface Statement {
   /** Adds `name as (body)`. Names are unique within a statement. */
   with(name: string, body: string): void;
   /** The finished query, ready for `sql.query`; `select` is the final select. */
-  query(select: string): { name: string; text: string; values: unknown[] };
+  query(select: string): Query;
+}
+
+/** What a pool or client runs; with a name it is prepared, once a connection. */
+export interface Query {
+  readonly name?: string | undefined;
+  readonly text: string;
+  readonly values: unknown[];
 }
 
 export function createStatement(): Statement {
@@ -82,16 +92,30 @@ export function createStatement(): Statement {
   };
 }
 
-const names = new Map<string, string>();
+/**
+ * Statements with a name, at most. Each keeps some 100 kB in every connection that runs it, and each
+ * workspace has statements of its own: hundreds of workspaces must not fill the server's memory.
+ */
+const mostNames = 256;
 
-/** A stable name for a prepared statement, so that one text is parsed once a connection. */
-export function statementName(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) {
-    name = `t_${createHash("sha1").update(text).digest("hex").slice(0, 24)}`;
-    if (names.size < 5_000) names.set(text, name);
+const names = createRecent<string, string>(mostNames);
+/** Names of the texts that were seen once. */
+const seenOnce = createRecent<string, true>(mostNames);
+
+/**
+ * A stable name for a prepared statement, so that one text is parsed once a connection. Undefined for a
+ * text that has not been seen lately: what comes once would be prepared for nothing.
+ */
+export function statementName(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  const name = `t_${createHash("sha1").update(text).digest("hex").slice(0, 24)}`;
+  if (seenOnce.delete(name)) {
+    names.set(text, name);
+    return name;
   }
-  return name;
+  seenOnce.set(name, true);
+  return undefined;
 }
 
 /** A quoted identifier: the only way a name from metadata enters a statement. */

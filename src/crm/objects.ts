@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { fieldTypes, type FieldType, type FieldTypeInfo, type Reading } from "./field-types.ts";
 import { textOf, type Json, type JsonObject } from "../json.ts";
+import { createRecent } from "../recent.ts";
 import { identifier, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 
@@ -156,7 +157,9 @@ const objectRow = z.object({
   fields: z.array(fieldRow),
 });
 
-const kept = new Map<string, { readonly objects: Objects; readonly timeZone: string }>();
+/** Of so many workspaces, some 80 kB each. */
+const mostKept = 500;
+const kept = createRecent<string, { readonly objects: Objects; readonly timeZone: string }>(mostKept);
 
 /** The workspace's objects, read once for each version of its metadata and each time zone it has had. */
 export async function getObjects(sql: Sql, workspace: Workspace): Promise<Objects> {

@@ -17,16 +17,30 @@ export interface Admitted {
 /** How long a dispatcher has to start what it admitted, before anybody starts it again. */
 const leaseSeconds = 15;
 
-/** Workspaces in which something wants to run, those that were served longest ago first. */
+/**
+ * Workspaces in which something wants to run. Each index is gone through from one workspace to the next,
+ * so that it takes as long as there is work, however many workspaces there are.
+ */
 export async function workspacesWithWork(sql: Sql): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>({
     name: "workspaces_with_work",
-    text: `select w.id from tandem.workspaces w
-      where exists (select 1 from tandem.runs r where r.workspace_id = w.id and r.status = 'queued' and r.ready)
-         or exists (select 1 from tandem.runs r where r.workspace_id = w.id and r.status = 'queued' and r.ready is null)
-         or exists (select 1 from tandem.runs r where r.workspace_id = w.id and r.status = 'waiting' and r.due_at <= now())`,
+    text: `with recursive ${workspacesSql("ready", "r.status = 'queued' and r.ready")},
+      ${workspacesSql("unjudged", "r.status = 'queued' and r.ready is null")},
+      ${workspacesSql("waiting", "r.status = 'waiting' and r.due_at is not null")}
+      select id from ready where id is not null
+      union select id from unjudged where id is not null
+      union select w.id from waiting w where exists (
+        select 1 from tandem.runs r where r.workspace_id = w.id and r.status = 'waiting' and r.due_at <= now())`,
   });
   return rows.map((row) => row.id);
+}
+
+/** SQL: a CTE of the workspaces with runs of a kind that an index by workspace serves; the last is null. */
+function workspacesSql(name: string, condition: string): string {
+  const next = (beyond: string): string =>
+    `(select r.workspace_id from tandem.runs r where ${condition}${beyond} order by r.workspace_id limit 1)`;
+  return `${name}(id) as (${next("")}
+        union all select ${next(" and r.workspace_id > p.id")} from ${name} p where p.id is not null)`;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Json, JsonObject } from "../json.ts";
-import type { Sql } from "../sql.ts";
+import type { Query, Sql } from "../sql.ts";
 import { FencedError } from "../errors.ts";
 import { beginGated, type RunKey } from "./ledger.ts";
 
@@ -73,7 +73,7 @@ async function changeCall(
   await commitGated(sql, statement.query("select exists (select 1 from gate) as open"));
 }
 
-async function commitGated(sql: Sql, query: { name: string; text: string; values: unknown[] }): Promise<void> {
+async function commitGated(sql: Sql, query: Query): Promise<void> {
   const { rows } = await sql.query<{ open: boolean }>(query);
   if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: nothing is sent for it.");
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { admit, markStarted, takeOverStarts } from "../../src/runs/admission.ts";
+import { admit, markStarted, takeOverStarts, workspacesWithWork } from "../../src/runs/admission.ts";
 import { failAttempt, readWait } from "../../src/runs/attempts.ts";
 import { closeCancelled, releaseKey } from "../../src/runs/close.ts";
 import { createTestDatabase } from "../support/database.ts";
@@ -28,6 +28,27 @@ test("no more runs than the workspace's limit hold a slot, whoever admits", asyn
   const rounds = await Promise.all(Array.from({ length: 8 }, () => admitAll(workspaceId)));
   expect(rounds.flat()).toHaveLength(5);
   expect(await admitAll(workspaceId)).toHaveLength(0);
+});
+
+test("only workspaces in which something wants to run are looked at, each once", async () => {
+  const before = new Set(await workspacesWithWork(pool));
+  const made = await Promise.all(Array.from({ length: 5 }, () => workspaceWith(1, ["one"])));
+  const [idle, ready, keyed, due, later] = made.map(({ workspaceId, workflows }) => ({
+    workspaceId,
+    ...workflows[0]!,
+  }));
+  for (let i = 0; i < 3; i++) await enqueue(pool, ready!);
+  await enqueue(pool, { ...keyed!, concurrency: { key: "ada", limit: 1, scope: "workflow" } });
+  for (const [workflow, dueAt] of [
+    [due!, "now() - interval '1 second'"],
+    [later!, "now() + interval '1 hour'"],
+  ] as const) {
+    const id = await enqueue(pool, workflow);
+    await pool.query(`update tandem.runs set status = 'waiting', due_at = ${dueAt} where id = $1`, [id]);
+  }
+  const found = (await workspacesWithWork(pool)).filter((id) => !before.has(id));
+  expect(found.toSorted()).toEqual([ready, keyed, due].map((one) => one!.workspaceId).toSorted());
+  expect(found).not.toContain(idle!.workspaceId);
 });
 
 test("a limit of 0 holds admission", async () => {
