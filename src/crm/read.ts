@@ -1,40 +1,42 @@
-import type { RecordCondition } from "../definition/conditions.ts";
-import { StepError } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
+import type { JsonObject } from "../json.ts";
 import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
-import { filterSql, findTarget, type Target } from "./filter.ts";
-import { recordJson, type CrmObject, type Objects } from "./objects.ts";
+import { countRecords, type Total } from "./count.ts";
+import {
+  conditionsUpTo,
+  decodeCursor,
+  encodeCursor,
+  invalidCursor,
+  orderBy,
+  reversed,
+  segmentsAfter,
+  sortKeys,
+  type Cursor,
+  type Key,
+  type Sort,
+} from "./keyset.ts";
+import { recordJson, type CrmObject } from "./objects.ts";
+import { addRanking } from "./search.ts";
+import { matchingSql, restrictionSql, type Selection } from "./selection.ts";
 
-export interface Sort {
-  /** A field, or a composite's sub-field: `name.lastName`. */
-  readonly field: string;
-  readonly direction: "asc" | "desc";
-  /** Where records without a value come; default: last. */
-  readonly nulls?: "first" | "last";
-}
+export { countRecords, type Total } from "./count.ts";
+export { faultOfSort, type Sort } from "./keyset.ts";
+export type { Selection, Where } from "./selection.ts";
 
-/** A restriction: a condition, or SQL over the alias with its parameters in the statement. */
-export type Where = RecordCondition | ((statement: Statement, alias: string) => string);
-
-export interface ListRequest {
-  readonly objects: Objects;
-  readonly object: CrmObject;
-  readonly where?: Where | undefined;
+export interface ListRequest extends Selection {
+  /** Default: by id, or what was searched for by how well it matches. */
   readonly sort?: readonly Sort[] | undefined;
   readonly limit: number;
   /** Cursor of the record to go on after, or before. */
   readonly after?: string | undefined;
   readonly before?: string | undefined;
-  /** Place of the filter, for faults. */
-  readonly at?: string;
-  /** Deleted records too. */
-  readonly deleted?: boolean;
 }
 
 export interface RecordPage {
   readonly records: JsonObject[];
   /** How many match in all. */
   readonly total: number;
+  /** Whether the total was not counted: past 10,000, or where counting would take long. */
+  readonly totalIsEstimate: boolean;
   readonly hasNext: boolean;
   readonly hasPrevious: boolean;
   readonly startCursor: string | null;
@@ -53,156 +55,120 @@ export async function findRecord(
   return rows[0]?.record;
 }
 
-interface Key {
-  readonly sql: string;
-  readonly type: string;
-  readonly direction: "asc" | "desc";
-  readonly nulls: "first" | "last";
-}
+/** Of what is searched for without an order of its own, so many of the best are listed. */
+const mostRanked = 500;
 
 /**
- * A page of records in one statement, with the total. Cursors name the last record's sort values and
- * id, so that a page goes on at the right place while records come and go.
+ * A page of records, with the total. Cursors name the last record's sort values and id, so that a page
+ * goes on at the right place while records come and go; a deep page costs what the first one does.
  */
 export async function listRecords(sql: Sql, request: ListRequest): Promise<RecordPage> {
-  const { object, limit } = request;
-  const statement = createStatement();
-  const keys = sortKeys(request);
-  const backwards = request.before !== undefined;
-  const cursor = request.after ?? request.before;
-  const matching = whereSql(statement, request);
-  const beyond =
-    cursor === undefined
-      ? "true"
-      : beyondSql(statement, backwards ? keys.map(reversed) : keys, decodeCursor(cursor, keys.length));
-  const order = (backwards ? keys.map(reversed) : keys)
-    .map(({ sql: expression, direction, nulls }) => `${expression} ${direction} nulls ${nulls}`)
-    .join(", ");
-  const values = keys.map((key) => `(${key.sql})::text`).join(", ");
-  const text = `select (select count(*) from ${object.table} t where ${matching}) as total,
-      (select coalesce(jsonb_agg(jsonb_build_object('record', p.record, 'cursor', p.cursor) order by p.position), '[]'::jsonb) from (
-        select ${recordJson(object, "t")} as record, jsonb_build_array(${values}) as cursor, row_number() over (order by ${order}) as position
-        from ${object.table} t where ${matching} and ${beyond} order by ${order} limit ${statement.param(limit + 1, "integer")}
-      ) p) as page`;
-  const found = await readPage(sql, statement.query(text), cursor !== undefined);
-  const more = found.page.length > limit;
-  const page = found.page.slice(0, limit);
-  if (backwards) page.reverse();
-  const [first, last] = [page[0], page.at(-1)];
+  const { limit, before } = request;
+  const given = request.after ?? before;
+  const page = await readPage(sql, request, given);
+  const more = page.rows.length > limit;
+  const rows = page.rows.slice(0, limit);
+  if (before !== undefined) rows.reverse();
+  const known = given === undefined && !more ? rows.length : page.total;
+  const total: Total =
+    known === null ? await countRecords(sql, request, page.rows.length) : { count: known, isEstimate: false };
+  const [first, last] = [rows[0], rows.at(-1)];
   return {
-    records: page.map(({ record }) => record),
-    total: found.total,
-    hasNext: backwards ? true : more,
-    hasPrevious: backwards ? more : request.after !== undefined,
+    records: rows.map(({ record }) => record),
+    total: total.count,
+    totalIsEstimate: total.isEstimate,
+    hasNext: before === undefined ? more : page.turned,
+    hasPrevious: before === undefined ? page.turned : more,
     startCursor: first === undefined ? null : encodeCursor(first.cursor),
     endCursor: last === undefined ? null : encodeCursor(last.cursor),
   };
 }
 
-interface Found {
-  readonly total: number;
-  readonly page: { record: JsonObject; cursor: (string | null)[] }[];
+interface Page {
+  /** One more than were asked for, where there are more; away from the cursor. */
+  readonly rows: { readonly record: JsonObject; readonly cursor: Cursor }[];
+  /** Whether there are records at the cursor or on its other side. */
+  readonly turned: boolean;
+  /** How many match in all, where the page tells. */
+  readonly total: number | null;
 }
 
-async function readPage(sql: Sql, query: ReturnType<Statement["query"]>, hasCursor: boolean): Promise<Found> {
+async function readPage(sql: Sql, request: ListRequest, given: string | undefined): Promise<Page> {
+  const statement = createStatement();
+  const { text, values } = statement.query(pageSql(statement, request, given));
   try {
-    const { rows } = await sql.query<Found>(query);
-    return rows[0] ?? { total: 0, page: [] };
+    // Filters have as many shapes as callers, and the best plan depends on the values: no name keeps one.
+    const { rows } = await sql.query<Page>(text, values);
+    return rows[0] ?? { rows: [], turned: false, total: 0 };
   } catch (error) {
     // A cursor of another order has values that are not of this order's types.
-    if (hasCursor && sqlState(error)?.code.startsWith("22") === true) throw invalidCursor(error);
+    if (given !== undefined && sqlState(error)?.code.startsWith("22") === true) throw invalidCursor(error);
     throw error;
   }
 }
 
-function whereSql(statement: Statement, { where, object, objects, at, deleted }: ListRequest): string {
-  const alive = deleted === true ? "true" : "t.deleted_at is null";
-  if (where === undefined) return alive;
-  const condition =
-    typeof where === "function"
-      ? where(statement, "t")
-      : filterSql(where, { statement, objects, object, alias: "t", at: at ?? "filter", days: "refused" });
-  return `${alive} and ${condition}`;
-}
-
-/** Of a text: what is beyond is sorted by id, so that a cursor stays short. */
-const sortedCharacters = 200;
-
-/** The keys to sort by, and last the id: every order is total. */
-function sortKeys({ sort, object }: ListRequest): Key[] {
-  const keys = (sort ?? []).map(({ field, direction, nulls }): Key => {
-    const target = sortTarget(object, field);
-    const sql = target.comparesAs === "text" ? `left(${target.sql}, ${sortedCharacters})` : target.sql;
-    return { sql, type: target.type, direction, nulls: nulls ?? "last" };
+/** SQL: the page of the request as one row. */
+function pageSql(statement: Statement, request: ListRequest, given: string | undefined): string {
+  const { object, limit } = request;
+  const { keys: forwards, source, matching, total } = orderOf(statement, request);
+  const keys = request.before === undefined ? forwards : reversed(forwards);
+  const cursor = given === undefined ? undefined : decodeCursor(given, keys.length);
+  const most = statement.param(limit + 1, "integer");
+  const named = (position: number): string => `s.k${position}`;
+  const columns = keys.map(({ sql }, i) => `${sql} as k${i}`).join(", ");
+  // A later segment is read only where those before it do not fill the page.
+  const segments = segmentsAfter(statement, keys, cursor).map(({ condition, order }, i) => {
+    const filled = Array.from({ length: i }, (_, earlier) => `(select count(*) from s${earlier})`);
+    const wanted = i === 0 ? "true" : `${filled.join(" + ")} < ${most}`;
+    statement.with(
+      `s${i}`,
+      `select t.id, ${columns} from ${source} t where ${wanted} and ${matching} and ${condition} order by ${order} limit ${most}`,
+    );
+    return `select * from s${i}`;
   });
-  return [...keys, { sql: "t.id", type: "uuid", direction: "asc", nulls: "last" }];
+  const turned =
+    cursor === undefined
+      ? ["false"]
+      : conditionsUpTo(statement, keys, cursor).map(
+          (condition) => `exists (select 1 from ${source} t where ${matching} and ${condition})`,
+        );
+  const values = keys.map((_, i) => `${named(i)}::text`).join(", ");
+  const order = orderBy(keys, named);
+  return `select (select coalesce(jsonb_agg(jsonb_build_object('record', ${recordJson(object, "t")}, 'cursor', p.cursor) order by p.position), '[]'::jsonb)
+      from (select s.id, jsonb_build_array(${values}) as cursor, row_number() over (order by ${order}) as position
+        from (${segments.join(" union all ")}) s order by ${order} limit ${most}) p
+      join ${object.table} t on t.id = p.id) as rows,
+    (${turned.join(" or ")}) as turned, ${total} as total`;
 }
 
-function sortTarget(object: CrmObject, field: string): Target {
-  const target = findTarget(object, field.split("."), "t", "sort");
-  if (target.comparesAs === "composite" || target.comparesAs === "list")
-    throw new StepError("invalid-sort", `sort: "${field}" has no order; name a sub-field of it.`);
-  return target;
+interface Ordered {
+  readonly keys: Key[];
+  /** SQL: what to select from, with the columns that the keys are made of. */
+  readonly source: string;
+  readonly matching: string;
+  /** SQL: how many match, where that is known already. */
+  readonly total: string;
 }
 
-/** What keeps records from being sorted by a field, if anything does. */
-export function faultOfSort(object: CrmObject, field: string): string | undefined {
-  try {
-    sortTarget(object, field);
-    return undefined;
-  } catch (error) {
-    if (error instanceof StepError) return error.message.replace(/^sort: /, "").replace(/\.$/, "");
-    throw error;
-  }
-}
-
-function reversed(key: Key): Key {
-  return {
-    ...key,
-    direction: key.direction === "asc" ? "desc" : "asc",
-    nulls: key.nulls === "first" ? "last" : "first",
+function orderOf(statement: Statement, request: ListRequest): Ordered {
+  const { object, search, sort = [] } = request;
+  if (search === undefined || sort.length > 0)
+    return {
+      keys: sortKeys(object, sort),
+      source: object.table,
+      matching: matchingSql(statement, request),
+      total: "null",
+    };
+  const restriction = restrictionSql(statement, request);
+  const total = addRanking(statement, object, { search, restriction, most: mostRanked });
+  const rank: Key = {
+    sql: "t.rank",
+    type: "integer",
+    direction: "desc",
+    nulls: "first",
+    nullable: false,
+    indexed: false,
   };
-}
-
-/** SQL: the records that come after the cursor's in this order. */
-function beyondSql(statement: Statement, keys: readonly Key[], values: readonly (string | null)[]): string {
-  const alternatives = keys.map((key, position) => {
-    const same = keys
-      .slice(0, position)
-      .map((earlier, i) => `${earlier.sql} is not distinct from ${statement.param(values[i] ?? null, earlier.type)}`);
-    return `(${[...same, afterSql(statement, key, values[position] ?? null)].join(" and ")})`;
-  });
-  return `(${alternatives.join(" or ")})`;
-}
-
-function afterSql(statement: Statement, key: Key, value: string | null): string {
-  if (value === null) return key.nulls === "first" ? `${key.sql} is not null` : "false";
-  const later = `${key.sql} ${key.direction === "asc" ? ">" : "<"} ${statement.param(value, key.type)}`;
-  return key.nulls === "last" ? `(${later} or ${key.sql} is null)` : later;
-}
-
-function encodeCursor(values: readonly (string | null)[]): string {
-  return Buffer.from(JSON.stringify(values)).toString("base64url");
-}
-
-function decodeCursor(cursor: string, length: number): (string | null)[] {
-  try {
-    const values: Json = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    if (Array.isArray(values) && values.length === length && values.every(isKey)) return values;
-  } catch (error) {
-    throw invalidCursor(error);
-  }
-  throw invalidCursor();
-}
-
-function isKey(value: Json): value is string | null {
-  return value === null || typeof value === "string";
-}
-
-function invalidCursor(cause?: unknown): StepError {
-  return new StepError(
-    "invalid-cursor",
-    "The cursor is not one of this list with this order. Use endCursor or startCursor of the page before.",
-    { cause },
-  );
+  const id: Key = { ...rank, sql: "t.id", type: "uuid", direction: "asc", nulls: "last" };
+  return { keys: [rank, id], source: "ranked", matching: "true", total };
 }

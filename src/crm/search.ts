@@ -1,6 +1,9 @@
-import { literal } from "../sql.ts";
+import { StepError } from "../errors.ts";
+import { literal, type Statement } from "../sql.ts";
 import type { FieldType } from "./field-types.ts";
 import { subFieldText } from "./normalize.ts";
+import type { CrmField, CrmObject } from "./objects.ts";
+import { FieldFault, parseText } from "./plain-values.ts";
 
 /** A field that full-text search looks into. */
 export interface SearchedField {
@@ -58,4 +61,68 @@ export function searchExpression(fields: readonly SearchedField[], alias = ""): 
     return words === undefined ? [] : [`left(coalesce(${words}, ''), ${searchedCharacters})`];
   });
   return `to_tsvector('simple', tandem.fold(${texts.join(` || ' ' || `)}))`;
+}
+
+/** SQL over the alias `t`: that a record has words beginning with all of those sought. Throws `invalid-search`. */
+export function foundSql(statement: Statement, object: CrmObject, search: string): string {
+  return `${recordWords(object)} @@ tandem.search_query(${soughtParameter(statement, object, search)}, true)`;
+}
+
+/**
+ * Adds CTEs of which the last, `ranked` (`id`, `rank`), has the records that match best. Those with the
+ * whole words are looked for first, and the first `most` are taken, since an index has no such order; only
+ * where there are fewer, those with the beginnings of them. What a record is called counts more than what
+ * else is said of it. Gives SQL: how many match in all, null where there were too many to look at each.
+ */
+export function addRanking(
+  statement: Statement,
+  object: CrmObject,
+  { search, restriction, most }: { search: string; restriction: string; most: number },
+): string {
+  const sought = soughtParameter(statement, object, search);
+  const [whole, begun] = [false, true].map((prefixes) => `tandem.search_query(${sought}, ${prefixes})`);
+  const found = `select t.id from ${object.table} t where ${restriction} and ${recordWords(object)} @@`;
+  statement.with("whole", `${found} ${whole} limit ${most}`);
+  statement.with("begun", `${found} ${begun} and (select count(*) from whole) < ${most} limit ${most}`);
+  const title = searchedFields(object).find(isTitle);
+  const words = title === undefined ? "''::tsvector" : searchExpression([title], "t");
+  statement.with(
+    "ranked",
+    `select f.id, case when w.words @@ ${whole} then 4 when w.words @@ ${begun} then 2 else 0 end + f.is_whole as rank
+      from (select id, max(is_whole) as is_whole from (select id, 1 as is_whole from whole union all select id, 0 from begun) u group by id) f
+      join ${object.table} t on t.id = f.id, lateral (select ${words} as words) w`,
+  );
+  const isAll = ["whole", "begun"].map((source) => `(select count(*) from ${source}) < ${most}`);
+  return `case when ${isAll.join(" and ")} then (select count(*) from ranked) end`;
+}
+
+function searchedFields(object: CrmObject): CrmField[] {
+  return object.fields.filter((field) => field.searchable);
+}
+
+/** What a record is called by. */
+function isTitle({ type, name }: CrmField): boolean {
+  return type === "FULL_NAME" || name === "name" || name === "title";
+}
+
+function recordWords(object: CrmObject): string {
+  return searchExpression(searchedFields(object), "t");
+}
+
+function soughtParameter(statement: Statement, object: CrmObject, search: string): string {
+  if (!object.fields.some((field) => field.searchable))
+    throw new StepError("invalid-search", `search: no field of ${object.name} is searchable.`);
+  return statement.param(parseSearch(search), "text");
+}
+
+/** More words than anybody types make no better search. */
+const longestSearch = 1_000;
+
+function parseSearch(search: string): string {
+  try {
+    return parseText(search).slice(0, longestSearch).toWellFormed();
+  } catch (error) {
+    if (!(error instanceof FieldFault)) throw error;
+    throw new StepError("invalid-search", `search ${error.message}.`, { cause: error });
+  }
 }
