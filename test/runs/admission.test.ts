@@ -33,10 +33,7 @@ test("no more runs than the workspace's limit hold a slot, whoever admits", asyn
 test("only workspaces in which something wants to run are looked at, each once", async () => {
   const before = new Set(await workspacesWithWork(pool));
   const made = await Promise.all(Array.from({ length: 5 }, () => workspaceWith(1, ["one"])));
-  const [idle, ready, keyed, due, later] = made.map(({ workspaceId, workflows }) => ({
-    workspaceId,
-    ...workflows[0]!,
-  }));
+  const [idle, ready, keyed, due, later] = made.map(({ workflows }) => workflows[0]!);
   for (let i = 0; i < 3; i++) await enqueue(pool, ready!);
   await enqueue(pool, { ...keyed!, concurrency: { key: "ada", limit: 1, scope: "workflow" } });
   for (const [workflow, dueAt] of [
