@@ -34,6 +34,7 @@ export const createRecord: RecordKind<z.output<typeof input>> = {
   input,
   output: changeOutput,
   fixed: ["object", "ifExists"],
+  records: [["record"]],
   sample: {
     input: {
       object: "person",

@@ -5,7 +5,7 @@ import { loadRows, type KnownRow } from "../runs/scope.ts";
 import type { RunEnding } from "./contract.ts";
 import type { Environment } from "./environment.ts";
 import { meaningOf } from "./failures.ts";
-import { createEvaluation, type PreparedVersion } from "./prepared.ts";
+import { createEvaluation, outputNode, type PreparedVersion } from "./prepared.ts";
 
 interface EndOf {
   readonly version: PreparedVersion;
@@ -30,7 +30,8 @@ export async function describeEnd(environment: Environment, end: EndOf): Promise
   const { output } = version.version.compiled;
   if (output === undefined) return { end: { status: "completed", output: null, error: null }, ending };
   try {
-    const value: Json = output.evaluate(createEvaluation(version, -1, end)) ?? null;
+    const value: Json =
+      output.evaluate(await createEvaluation(environment, { version, node: outputNode }, end)) ?? null;
     return { end: { status: "completed", output: value, error: null }, ending };
   } catch (error) {
     const meaning = meaningOf(error);

@@ -22,6 +22,7 @@ export const pickRecord: RecordKind<z.output<typeof input>> = {
   input,
   output: z.object({ id: z.string(), record: z.record(z.string(), z.unknown()) }),
   fixed: ["object", "strategy"],
+  records: [["record"]],
   strict: ["filter"],
   sample: {
     input: { object: "workspaceMember", strategy: "round-robin" },

@@ -4,7 +4,10 @@ import type { Evaluation } from "../definition/expressions.ts";
 import { planNodes, type PlanStep } from "../definition/plan.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import { createLookup, indexPlan, needsOf, pathKey, type KnownRow, type Needs, type PlanIndex } from "../runs/scope.ts";
+import { getObjects } from "../crm/objects.ts";
+import type { Environment } from "./environment.ts";
 import { referencesOf } from "./perform.ts";
+import { followingsOf, followRelations, withFollowed, type Following } from "./related.ts";
 
 /** A version with everything about its references worked out once. */
 export interface PreparedVersion {
@@ -13,11 +16,16 @@ export interface PreparedVersion {
   node(step: PlanStep | number): CompiledNode;
   /** What a node's expressions need. */
   needs(node: number): Needs;
+  /** The relations that a node's expressions may follow. */
+  followings(node: number): readonly Following[];
   /** What the run's `output` needs. */
   readonly outputNeeds: Needs;
   /** Paths below `trigger` that any quick step, or the output, may read. */
   readonly quickTrigger: Needs["trigger"];
 }
+
+/** Stands for the run's `output` where a node's number is asked for. */
+export const outputNode = -1;
 
 const prepared = new WeakMap<LoadedVersion, PreparedVersion>();
 
@@ -27,8 +35,12 @@ export function prepareVersion(version: LoadedVersion): PreparedVersion {
   const steps = planNodes(version.plan);
   const index = indexPlan(steps);
   const { nodes, output } = version.compiled;
-  const needs = nodes.map((node) => needsOf(referencesOf(node), index, node.step.node));
-  const outputNeeds = needsOf(output?.references ?? [], index, -1);
+  const followings = nodes.map((node) => followingsOf(referencesOf(node), index, nodes));
+  const outputFollowings = followingsOf(output?.references ?? [], index, nodes);
+  const needs = nodes.map((node, number) =>
+    withFollowed(needsOf(referencesOf(node), index, node.step.node), followings[number] ?? []),
+  );
+  const outputNeeds = withFollowed(needsOf(output?.references ?? [], index, outputNode), outputFollowings);
   const quick = steps.filter((step) => step.quick).map((step) => needs[step.node]);
   const result: PreparedVersion = {
     version,
@@ -44,21 +56,27 @@ export function prepareVersion(version: LoadedVersion): PreparedVersion {
     needs(node) {
       return needs[node] ?? { trigger: [], rows: [] };
     },
+    followings: (node) => (node === outputNode ? outputFollowings : (followings[node] ?? [])),
     quickTrigger: union([...quick, outputNeeds].flatMap((need) => need?.trigger ?? [])),
   };
   prepared.set(version, result);
   return result;
 }
 
-/** Evaluation of a node's expressions over what was loaded. */
-export function createEvaluation(
-  { index }: PreparedVersion,
-  node: number,
+/** Evaluation of a node's expressions over what was loaded, and what relations lead to from there. */
+export async function createEvaluation(
+  { pool }: Environment,
+  { version, node }: { version: PreparedVersion; node: number },
   known: { run: LoadedRun; row(path: string): KnownRow | undefined },
-): Evaluation {
+): Promise<Evaluation> {
   const { facts, trigger, workspace } = known.run;
+  const followings = version.followings(node);
+  const row =
+    followings.length === 0
+      ? known.row
+      : await followRelations(pool, { objects: await getObjects(pool, workspace), followings }, known.row);
   return {
-    lookup: createLookup({ facts, trigger, row: known.row }, index, node),
+    lookup: createLookup({ facts, trigger, row }, version.index, node),
     timeZone: workspace.timeZone,
     now: new Date(),
   };

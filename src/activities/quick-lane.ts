@@ -89,7 +89,7 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
       const performed = await performNode(version.node(step), {
         context: await createContext(environment, { run, runId: key.runId, path, signal }),
         kinds,
-        evaluation: createEvaluation(version, step.node, { run, row }),
+        evaluation: await createEvaluation(environment, { version, node: step.node }, { run, row }),
         seal(sealedInput) {
           resolved = sealedInput;
           const own = {

@@ -79,10 +79,11 @@ async function tryStep(environment: Environment, attempted: Try): Promise<StepAn
       return performNode(attempted.version.node(step), {
         context,
         kinds: environment.kinds,
-        evaluation: createEvaluation(attempted.version, step.node, {
-          run: beginning.run,
-          row: (path) => beginning.rows.get(path),
-        }),
+        evaluation: await createEvaluation(
+          environment,
+          { version: attempted.version, node: step.node },
+          { run: beginning.run, row: (path) => beginning.rows.get(path) },
+        ),
         seal(sealedInput) {
           resolved = sealedInput;
           return createSeal(input, { ...own, kind: step.kind, input: sealedInput, error: null });

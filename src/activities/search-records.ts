@@ -33,6 +33,7 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
     total: z.number(),
   }),
   fixed: ["object"],
+  records: [["first"], ["records", "*"]],
   strict: ["filter"],
   sample: {
     input: {

@@ -57,6 +57,11 @@ interface StepKindBase<Input> {
   readonly places?: Readonly<Record<string, Place>>;
   /** Keys under which `| optional` is refused, since dropping would widen what is asked. */
   readonly strict?: readonly string[];
+  /**
+   * Where its output has records of its `object`, from which expressions may go on by relations:
+   * `["first"]`; `*` is any item of a list.
+   */
+  readonly records?: ReadonlyArray<readonly string[]>;
   /** An input and what it gives, for docs and tests. */
   readonly sample: { readonly input: JsonObject; readonly output: Json };
   /** What activation refuses beyond the shape: unknown objects, fields, options. `at` is the input's place. */

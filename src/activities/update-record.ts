@@ -36,6 +36,7 @@ export const updateRecord: RecordKind<z.output<typeof input>> = {
   input,
   output: changeOutput,
   fixed: ["object"],
+  records: [["record"], ["before"]],
   strict: ["id", "onlyIf"],
   sample: {
     input: { object: "person", id: "0197f5f0-0000-7000-8000-000000000001", values: { jobTitle: "CEO" } },

@@ -40,6 +40,7 @@ export const upsertRecord: RecordKind<z.output<typeof input>> = {
   input,
   output: changeOutput,
   fixed: ["object", "match"],
+  records: [["record"], ["before"]],
   strict: ["onlyIf"],
   sample: {
     input: { object: "company", match: ["name"], values: { name: "Bar & Sons" } },

@@ -1,6 +1,6 @@
 import type { StepKind, StepKinds } from "../activities/step-kind.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
-import type { Json } from "../json.ts";
+import { textOf, type Json } from "../json.ts";
 import { compileCondition } from "./conditions.ts";
 import { compileValue, type Compiled } from "./expressions.ts";
 import type { OnError, Plan, PlanStep, RetryPolicy } from "./plan.ts";
@@ -19,6 +19,8 @@ export interface CompiledNode {
   readonly at: string;
   /** Of an effect its input; of `set` and `output` the values. */
   readonly input?: Compiled;
+  /** Of an effect that gives records: of which object, and where. */
+  readonly records?: { readonly object: string; readonly paths: ReadonlyArray<readonly string[]> };
   /** Of `set` and `output`: the keys of the values. */
   readonly gives?: readonly string[];
   /** Of a filter. */
@@ -126,7 +128,7 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
       retry: retryOf(source.retry, kind),
       ...onError,
     };
-    nodes[node] = { step, at, input: compileInput(source.input, at, kind) };
+    nodes[node] = { step, at, input: compileInput(source.input, at, kind), ...recordsOf(kind, source.input) };
     return step;
   }
 
@@ -197,6 +199,11 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
   }
 
   return { nodes, issues, steps: compileSteps, value };
+}
+
+function recordsOf(kind: StepKind | undefined, input: { [key: string]: Json }): Pick<CompiledNode, "records"> {
+  const object = textOf(input["object"]);
+  return kind?.records === undefined || object === undefined ? {} : { records: { object, paths: kind.records } };
 }
 
 function retryOf(source: Extract<StepDefinition, { input: object }>["retry"], kind: StepKind | undefined): RetryPolicy {

@@ -164,6 +164,11 @@ function branchValue(
   return { ...asObject(fromParts(own.parts, [])), output: (handedOut && fromParts(handedOut.parts, [])) ?? null };
 }
 
+/** What is known at a path of a step's output; undefined: nothing. */
+export function readKnown({ parts }: KnownRow, path: readonly PathSegment[]): Json | undefined {
+  return fromParts(parts, path);
+}
+
 /** The longest known prefix of the path, then own properties from there. */
 function fromParts(parts: ReadonlyMap<string, Json>, path: readonly PathSegment[]): Json | undefined {
   for (let length = path.length; length >= 0; length--) {

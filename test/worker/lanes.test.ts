@@ -90,3 +90,56 @@ test("a run searches, branches, creates and hands out", async () => {
     expect(page).toMatchObject({ total: 1, records: [{ jobTitle: "CEO" }] });
   }
 });
+
+test("an expression goes on from a record by its relations, three of them at most", async () => {
+  const steps = [
+    {
+      id: "owner",
+      kind: "create-record",
+      input: {
+        object: "workspaceMember",
+        values: { userEmail: "owner-{{ trigger.body.lane }}@acme.example", timeZone: "Europe/Madrid" },
+      },
+    },
+    {
+      id: "company",
+      kind: "create-record",
+      input: { object: "company", values: { name: "Acme {{ trigger.body.lane }}", accountOwnerId: "{{ owner.id }}" } },
+    },
+    {
+      id: "person",
+      kind: "create-record",
+      input: { object: "person", values: { companyId: "{{ company.id }}", city: "{{ trigger.body.lane }}" } },
+    },
+    {
+      id: "deal",
+      kind: "create-record",
+      input: { object: "opportunity", values: { pointOfContactId: "{{ person.id }}" } },
+    },
+    {
+      id: "found",
+      kind: "search-records",
+      input: { object: "person", filter: { field: "city", operator: "equals", value: "{{ trigger.body.lane }}" } },
+    },
+    {
+      id: "task",
+      kind: "create-record",
+      input: {
+        object: "task",
+        values: {
+          title: "{{ deal.record.pointOfContact.company.accountOwner.timeZone }} {{ found.first.company.name }}",
+          status: "{{ deal.record.company.name | default: 'DONE' }}",
+        },
+      },
+    },
+  ];
+  for (const quickLane of [true, false]) {
+    const lane = quickLane ? "quick" : "ordinary";
+    const output = { title: "{{ task.record.title }}", owner: "{{ found.records[0].company.accountOwner.userEmail }}" };
+    const workflow = await engine.activate(definitionOf(`relations-${lane}`, steps, { output }), { quickLane });
+    expect(await engine.finished(await engine.enqueue(workflow, { lane }))).toMatchObject({
+      status: "completed",
+      output: { title: `Europe/Madrid Acme ${lane}`, owner: `owner-${lane}@acme.example` },
+    });
+  }
+});
