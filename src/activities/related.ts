@@ -2,7 +2,7 @@ import { findRecord } from "../crm/read.ts";
 import type { Objects } from "../crm/objects.ts";
 import type { CompiledNode } from "../definition/compile.ts";
 import type { PathSegment, Reference } from "../definition/expressions.ts";
-import { isJsonObject, type Json } from "../json.ts";
+import type { Json } from "../json.ts";
 import { pathKey, readKnown, type KnownRow, type Needs, type PlanIndex } from "../runs/scope.ts";
 import type { Sql } from "../sql.ts";
 
