@@ -49,13 +49,11 @@ export function dimensionSql(dimension: Dimension, context: DimensionContext): D
   const name = dimension.path.join(".");
   if (comparesAs === "list" || comparesAs === "json" || comparesAs === "composite")
     throw invalidFilter(context.at, `"${name}" has no groups; group by what is text, a number, a date or a choice`);
+  if (comparesAs === "moment" && granularity === "NONE") return { value: sql, label: momentText };
   if (comparesAs === "moment") {
     const zone = context.statement.param(dimension.timeZone ?? context.object.timeZone, "text");
-    return granularity === "NONE"
-      ? { value: sql, label: momentText }
-      : calendarSql(`(${sql} at time zone ${zone})`, granularity, (value) =>
-          momentText(`(${value} at time zone ${zone})`),
-        );
+    const local = `(${sql} at time zone ${zone})`;
+    return calendarSql(local, granularity, (value) => momentText(`(${value} at time zone ${zone})`));
   }
   if (comparesAs === "day" && granularity !== "NONE")
     return calendarSql(`${sql}::timestamp`, granularity, (value) => `to_char(${value}, 'YYYY-MM-DD')`);

@@ -189,6 +189,7 @@ function beyondSql(statement: Statement, keys: readonly Key[], cursor: Cursor): 
   return alternatives.length === 0 ? "false" : `(${alternatives.join(" or ")})`;
 }
 
+/** A place as text. In the order of ids it is the id: clients generated from Twenty's OpenAPI document take no other cursor. */
 export function encodeCursor(values: Cursor): string {
   const [id, ...others] = values;
   if (typeof id === "string" && others.length === 0) return id;

@@ -20,7 +20,7 @@ export function addMoved(options: WriteOptions, move: Move): void {
   const { fields } = move;
   const survivor = statement.param(move.survivor, "uuid");
   const others = statement.param(move.others, "uuid[]");
-  const merged = statement.param([move.survivor, ...move.others], "uuid[]");
+  const merged = `array_append(${others}, ${survivor})`;
   const isOwn = fields.some(({ relation }) => relation?.object === object.name);
   statement.with(
     "held",

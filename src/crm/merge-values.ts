@@ -57,11 +57,14 @@ function mergedContacts(field: CrmField, values: readonly JsonObject[]): JsonObj
 
 /** The items without what comes again. Where text compares without case, so do they. */
 function distinct({ compares }: CrmField, items: readonly Json[]): Json[] {
-  const keyOf = (item: Json): string => {
+  const seen = new Set<string>();
+  return items.filter((item) => {
     const written = JSON.stringify(item);
-    return compares === "exactly" ? written : written.toLowerCase();
-  };
-  return [...new Map(items.toReversed().map((item) => [keyOf(item), item])).values()].toReversed();
+    const key = compares === "exactly" ? written : written.toLowerCase();
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
 }
 
 /** Whether a field has a value: of a composite any sub-field, where one of them is the main one that or its list. */

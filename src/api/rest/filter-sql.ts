@@ -6,6 +6,7 @@ import { ProblemError, StepError } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import type { Statement } from "../../sql.ts";
 import type { FilterLeaf, FilterNode } from "./filter-syntax.ts";
+import { fromSpelling } from "./spellings.ts";
 
 interface Context {
   readonly statement: Statement;
@@ -41,18 +42,54 @@ export function namesField(node: FilterNode, name: string): boolean {
   return node.kind === "leaf" ? node.path[0] === name : node.items.some((item) => namesField(item, name));
 }
 
-function leafSql(leaf: FilterLeaf, context: Context): string {
+function leafSql(written: FilterLeaf, context: Context): string {
   try {
-    const target = findTarget(context.object, leaf.path, context.alias, "filter");
+    const leaf = { ...written, path: fromSpelling(context.object, written.path) };
     const { comparator } = leaf;
     if (comparator === "is") return nullSql(leaf, context);
-    if (comparator === "containsAny") return containsAnySql(leaf, target, context);
-    if (comparator === "like" || comparator === "ilike") return likeSql(leaf, target, context);
+    const { object, path, exists } = follow(leaf.path, context);
+    const target = findTarget(object, path, exists.alias, "filter");
+    if (comparator === "containsAny") return exists.sql(containsAnySql(leaf, target, context));
+    if (comparator === "like" || comparator === "ilike")
+      return exists.sql(likeSql({ ...leaf, path }, target, { ...context, alias: exists.alias }));
     return conditionSql(leaf, { operator: operators[comparator], value: valueOf(leaf.value, target) }, context);
   } catch (error) {
     if (error instanceof StepError) throw new ProblemError(400, error.code, error.message, { cause: error });
     throw error;
   }
+}
+
+interface Followed {
+  readonly object: CrmObject;
+  /** What is left of the path there. */
+  readonly path: readonly string[];
+  readonly exists: {
+    readonly alias: string;
+    /** SQL: that there is a related record of which the condition over `alias` holds. */
+    sql(condition: string): string;
+  };
+}
+
+const mostRelations = 3;
+
+/** To where the relations at the beginning of a path lead. */
+function follow(path: readonly string[], { object, objects, alias }: Omit<Context, "statement">, depth = 0): Followed {
+  const [name = "", ...rest] = path;
+  const field = rest.length > 0 ? object.relation(name) : undefined;
+  const other = objects.find(field?.relation?.object ?? "");
+  if (field === undefined || other === undefined)
+    return { object, path, exists: { alias, sql: (condition) => condition } };
+  if (depth >= mostRelations) throw refused(`"${path.join(".")}" follows more than ${mostRelations} relations`);
+  const inner = `${alias}_${depth + 1}`;
+  const followed = follow(rest, { object: other, objects, alias: inner }, depth + 1);
+  const from = `${other.table} ${inner} where ${inner}.id = ${alias}.${field.column} and ${inner}.deleted_at is null`;
+  return {
+    ...followed,
+    exists: {
+      ...followed.exists,
+      sql: (condition) => `exists (select 1 from ${from} and ${followed.exists.sql(condition)})`,
+    },
+  };
 }
 
 function conditionSql(leaf: FilterLeaf, right: { operator: Operator; value?: Json }, context: Context): string {

@@ -3,8 +3,13 @@ import type { CrmObject } from "../../crm/objects.ts";
 import type { Sort } from "../../crm/read.ts";
 import { didYouMean } from "../../definition/suggest.ts";
 import { ProblemError, StepError } from "../../errors.ts";
+import type { Json } from "../../json.ts";
+import { fromSpelling } from "./spellings.ts";
 
-const directions: Readonly<Record<string, Omit<Sort, "field">>> = {
+/** Which way, and where records without a value come. */
+type Direction = Required<Omit<Sort, "field">>;
+
+const directions: Readonly<Record<string, Direction>> = {
   AscNullsFirst: { direction: "asc", nulls: "first" },
   AscNullsLast: { direction: "asc", nulls: "last" },
   DescNullsFirst: { direction: "desc", nulls: "first" },
@@ -26,15 +31,21 @@ function parseItem(item: string, object: CrmObject): Sort {
   const [, field, direction = "AscNullsFirst"] = /^([A-Za-z]\w*(?:\.\w+)*)(?:\[(\w*)\])?$/.exec(item) ?? [];
   if (field === undefined)
     throw refused(`"${item}" is not understood; write field[Direction], as in createdAt[DescNullsLast]`);
-  const order = Object.hasOwn(directions, direction) ? directions[direction] : undefined;
-  if (order === undefined) {
-    const known = Object.keys(directions);
-    throw refused(
-      `unknown direction "${direction}" of ${field}${didYouMean(direction, known) || `; there are ${known.join(", ")}`}`,
-    );
-  }
-  checkField(field, object);
-  return { field, ...order };
+  const path = fromSpelling(object, field.split(".")).join(".");
+  checkField(path, object);
+  return { field: path, ...directionOf(direction, field) };
+}
+
+/** A direction by Twenty's name for it. Throws a 400. */
+export function directionOf(direction: Json, field: string): Direction {
+  const order =
+    typeof direction === "string" && Object.hasOwn(directions, direction) ? directions[direction] : undefined;
+  if (order !== undefined) return order;
+  const known = Object.keys(directions);
+  const word = typeof direction === "string" ? direction : JSON.stringify(direction);
+  throw refused(
+    `unknown direction "${word}" of ${field}${didYouMean(word, known) || `; there are ${known.join(", ")}`}`,
+  );
 }
 
 function checkField(field: string, object: CrmObject): void {

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { ErrorRequestHandler } from "express";
-import { ProblemError, StepError } from "../../errors.ts";
+import { z } from "zod";
+import { ProblemError, StepError, type Issue } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { sendProblem, toProblemError } from "../problem.ts";
 
@@ -35,10 +36,23 @@ export function restProblems(log: Log): ErrorRequestHandler {
 }
 
 function fromCrm(error: StepError): ProblemError {
-  const { fields } = error.details;
+  const { fields, index } = error.details;
   const isNameless = error.code === "record-exists" && Array.isArray(fields) && fields.length === 0;
-  const detail = isNameless
-    ? "There is a record with this id, or with the same fields that together are unique."
-    : error.message;
-  return new ProblemError(statuses[error.code] ?? 400, error.code, detail, { cause: error });
+  const nameless = "There is a record with this id, or with the same fields that together are unique.";
+  const place = typeof index === "number" ? `[${index}]` : "";
+  const detail = isNameless ? `${place}${place === "" ? "" : " "}${nameless}` : error.message;
+  return new ProblemError(statuses[error.code] ?? 400, error.code, detail, {
+    cause: error,
+    issues: issuesOf(error, place),
+  });
+}
+
+const issuesSchema = z.array(z.object({ path: z.string(), message: z.string() })).catch([]);
+
+/** Each fault by its field, of a batch with the place of its row: `[3].jobTitle`. */
+function issuesOf({ details }: StepError, place: string): Issue[] {
+  return issuesSchema.parse(details["issues"] ?? []).map(({ path, message }) => {
+    const field = path.replace(/^values\./, "");
+    return { path: place === "" || field === "" ? `${place}${field}` : `${place}.${field}`, message };
+  });
 }

@@ -23,6 +23,7 @@ const made = z.object({ data: z.record(z.string(), record) });
 const page = z.strictObject({
   data: z.record(z.string(), z.array(record)),
   totalCount: z.int(),
+  totalCountIsEstimate: z.boolean(),
   pageInfo: z.strictObject({
     hasNextPage: z.boolean(),
     hasPreviousPage: z.boolean(),

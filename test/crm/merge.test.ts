@@ -1,0 +1,160 @@
+import { describe, expect, test } from "vitest";
+import { mergeRecords, previewMerge } from "../../src/crm/merge.ts";
+import { createRecord, deleteRecord, updateRecord } from "../../src/crm/operations.ts";
+import { findRecord } from "../../src/crm/read.ts";
+import { restoreRecord } from "../../src/crm/restore.ts";
+import { createId } from "../../src/ids.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { createCrm, refusal } from "./support.ts";
+
+const { pool } = await createTestDatabase();
+const { writer, object, make, events } = await createCrm(pool);
+const person = object("person");
+const merge = (survivor: string, ...others: string[]) =>
+  mergeRecords(writer, { object: person, ids: [survivor, ...others], survivor });
+const kinds = async (id: string): Promise<string[]> => (await events(id)).map(({ kind }) => kind);
+
+describe("a merge", () => {
+  test("fills what the survivor lacks, keeps every way to reach somebody, and leaves the rest as it is", async () => {
+    const company = await make("company", { name: "Acme" });
+    const first = await make("person", {
+      name: { firstName: "Ada" },
+      emails: { primaryEmail: "ada@x.example", additionalEmails: ["old@x.example"] },
+      city: "London",
+    });
+    const second = await make("person", {
+      name: { firstName: "Augusta", lastName: "King" },
+      emails: { primaryEmail: "ada@home.example", additionalEmails: ["Old@x.example", "a@b.example"] },
+      phones: { primaryPhoneNumber: "1", primaryPhoneCallingCode: "+44" },
+      linkedinLink: { primaryLinkUrl: "https://l.example/ada" },
+      city: "Paris",
+      jobTitle: "Analyst",
+    });
+    const third = await make("person", {
+      phones: { primaryPhoneNumber: "2", primaryPhoneCallingCode: "+33" },
+      jobTitle: "Countess",
+      companyId: company.id,
+    });
+    const merged = await merge(first.id, second.id, third.id);
+    expect(merged).toMatchObject({
+      id: first.id,
+      name: { firstName: "Ada", lastName: "" },
+      emails: {
+        primaryEmail: "ada@x.example",
+        additionalEmails: ["old@x.example", "ada@home.example", "a@b.example"],
+      },
+      phones: {
+        primaryPhoneNumber: "1",
+        additionalPhones: [{ number: "2", countryCode: "", callingCode: "+33" }],
+      },
+      linkedinLink: { primaryLinkUrl: "https://l.example/ada" },
+      city: "London",
+      jobTitle: "Analyst",
+      companyId: company.id,
+    });
+    const [, changed] = await events(first.id);
+    expect(changed).toMatchObject({
+      kind: "updated",
+      changed_fields: expect.arrayContaining(["emails", "phones", "linkedinLink", "jobTitle", "companyId"]),
+      after: merged,
+    });
+    expect(await kinds(second.id)).toEqual(["created", "deleted"]);
+    expect(await kinds(third.id)).toEqual(["created", "deleted"]);
+    expect(await findRecord(pool, person, second.id)).toBeUndefined();
+  });
+
+  test("gives the survivor another's e-mail as its own where it has none", async () => {
+    const first = await make("person", {});
+    const second = await make("person", { emails: { primaryEmail: "only@x.example" } });
+    expect(await merge(first.id, second.id)).toMatchObject({ emails: { primaryEmail: "only@x.example" } });
+    expect(await refusal(restoreRecord(writer, { object: person, id: second.id }))).toMatchObject({
+      code: "record-exists",
+      message: `person: emails is taken, by the record ${first.id}.`,
+    });
+  });
+
+  test("lets what pointed to the others point to the survivor, each with its event", async () => {
+    const [first, second] = [await make("person", {}), await make("person", {})];
+    const deal = await make("opportunity", { pointOfContactId: second.id });
+    const deleted = await make("opportunity", { pointOfContactId: second.id });
+    await deleteRecord(writer, { object: object("opportunity"), id: deleted.id, permanently: false });
+    const other = await make("opportunity", { pointOfContactId: first.id });
+    await merge(first.id, second.id);
+    const [, moved] = await events(deal.id);
+    expect(moved).toMatchObject({
+      kind: "updated",
+      changed_fields: ["pointOfContactId"],
+      before: { pointOfContactId: second.id },
+      after: { pointOfContactId: first.id },
+    });
+    expect(await findRecord(pool, object("opportunity"), deleted.id, { deleted: true })).toMatchObject({
+      pointOfContactId: first.id,
+    });
+    expect(await kinds(other.id)).toEqual(["created"]);
+  });
+
+  test("leaves one link to a task that several were linked to, and marks the others as deleted", async () => {
+    const [first, second, third] = [await make("person", {}), await make("person", {}), await make("person", {})];
+    const [shared, own] = [await make("task", {}), await make("task", {})];
+    const linkOf = (task: { id: string }, to: { id: string }) =>
+      make("taskTarget", { taskId: task.id, personId: to.id });
+    const kept = await linkOf(shared, first);
+    const [dropped, alsoDropped] = [await linkOf(shared, second), await linkOf(shared, third)];
+    const [moved, met] = [await linkOf(own, second), await linkOf(own, third)];
+    await merge(first.id, second.id, third.id);
+    expect(await kinds(kept.id)).toEqual(["created"]);
+    expect(await kinds(dropped.id)).toEqual(["created", "deleted"]);
+    expect(await kinds(alsoDropped.id)).toEqual(["created", "deleted"]);
+    expect(await kinds(moved.id)).toEqual(["created", "updated"]);
+    expect(await kinds(met.id)).toEqual(["created", "deleted"]);
+    const found = await findRecord(pool, object("taskTarget"), moved.id);
+    expect(found).toMatchObject({ taskId: own.id, personId: first.id });
+  });
+
+  test("shows beforehand what it would leave, and changes nothing", async () => {
+    const first = await make("person", { city: "Bern" });
+    const second = await make("person", { city: "Basel", jobTitle: "CEO" });
+    const request = { object: person, ids: [first.id, second.id], survivor: second.id };
+    const preview = await previewMerge(writer, request);
+    expect(preview).toMatchObject({ id: second.id, city: "Basel", jobTitle: "CEO" });
+    expect(await kinds(first.id)).toEqual(["created"]);
+    expect(await kinds(second.id)).toEqual(["created"]);
+  });
+
+  test("of one that is not there, or is deleted, is refused and changes nothing", async () => {
+    const [first, second] = [await make("person", {}), await make("person", { city: "Bern" })];
+    await deleteRecord(writer, { object: person, id: second.id, permanently: false });
+    for (const missing of [second.id, createId()])
+      expect(await refusal(merge(first.id, missing))).toMatchObject({
+        code: "record-not-found",
+        message: `There is no person ${missing}.`,
+      });
+    expect(await kinds(first.id)).toEqual(["created"]);
+  });
+
+  test("of the same records by several at once, while others write, reaches no caller as a deadlock", async () => {
+    const company = await make("company", {});
+    const made = await Promise.all(Array.from({ length: 6 }, () => make("person", {})));
+    const ids = made.map(({ id }) => id);
+    const deals = await Promise.all(ids.map((id) => make("opportunity", { pointOfContactId: id })));
+    const outcomes = await Promise.allSettled([
+      mergeRecords(writer, { object: person, ids: ids.slice(0, 3), survivor: ids[0]! }),
+      mergeRecords(writer, { object: person, ids: ids.slice(0, 3).toReversed(), survivor: ids[1]! }),
+      mergeRecords(writer, { object: person, ids: ids.slice(3), survivor: ids[5]! }),
+      ...deals.map(({ id }) =>
+        updateRecord(writer, {
+          object: object("opportunity"),
+          id,
+          values: { companyId: company.id, stage: "MEETING" },
+        }),
+      ),
+      ...ids.map((id) => updateRecord(writer, { object: person, id, values: { companyId: company.id } })),
+      ...ids.map((id) => createRecord(writer, { object: object("opportunity"), values: { pointOfContactId: id } })),
+    ]);
+    const codes = outcomes.flatMap((outcome) =>
+      outcome.status === "rejected" ? [(outcome.reason as { code: string }).code] : [],
+    );
+    expect(new Set(codes)).toEqual(new Set(["record-not-found"]));
+    expect(outcomes.slice(0, 2).filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+});
