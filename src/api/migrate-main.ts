@@ -1,6 +1,7 @@
 import { createStepKinds } from "../activities/registry.ts";
 import { ensureInstallation } from "../catalog/bootstrap.ts";
 import { dataDirectory, getDatabaseUrl, readConfig } from "../config.ts";
+import { upgradeSchemas } from "../crm/schema-upgrades.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { migrate } from "../migrations.ts";
 import { createPool } from "../sql.ts";
@@ -15,6 +16,7 @@ async function main(): Promise<void> {
   await migrate(config.DATABASE_DIRECT_URL ?? getDatabaseUrl(config));
   const pool = createPool({ url: getDatabaseUrl(config), max: 4, name: "tandem-migrate" });
   try {
+    await upgradeSchemas(pool);
     const kinds = createStepKinds({ mail: createMailTransport(config) });
     const installation = await ensureInstallation(pool, config, kinds);
     const key = await keepApiKey(pool, {

@@ -22,19 +22,26 @@ import { fieldTypes } from "./field-types.ts";
 import { baseFields } from "./objects.ts";
 import { standardObjects, type FieldDefinition, type ObjectDefinition } from "./standard-objects.ts";
 
+/** Of the schemas that are made now; `schema-upgrades.ts` brings older ones here. */
+export const schemaVersion = 1;
+
 type Place = Pick<Workspace, "id" | "schemaName">;
 
 /**
- * Makes a workspace's schema with the standard objects. Run it in a transaction; it takes three trips,
+ * Makes a workspace's schema with the standard objects. Run it in a transaction; it takes four trips,
  * since Postgres ends a transaction whose client is long in between.
  */
 export async function createWorkspaceSchema(sql: Sql, workspace: Place): Promise<void> {
   await sql.query(`create schema ${identifier(workspace.schemaName)}`);
   await createObjects(sql, workspace, { definitions: standardObjects, standard: true });
+  await sql.query("update tandem.workspaces set schema_version = $2 where id = $1::uuid", [
+    workspace.id,
+    schemaVersion,
+  ]);
 }
 
 /** A definition with its ids and the names that its table has for it. */
-interface ObjectRow extends Omit<ObjectDefinition, "fields"> {
+export interface ObjectRow extends Omit<ObjectDefinition, "fields"> {
   readonly id: string;
   readonly tableName: string;
   readonly fields: readonly FieldRow[];
@@ -72,7 +79,8 @@ export async function createObjects(
   await sql.query(objects.flatMap((object) => tableSql(workspace.schemaName, object)).join(";\n"));
 }
 
-function describeObject(definition: ObjectDefinition): ObjectRow {
+/** A definition with its ids and names. */
+export function describeObject(definition: ObjectDefinition): ObjectRow {
   const tableName = definition.tableName ?? snakeCase(definition.name);
   const fields = definition.fields.map(describeField);
   const idOf = new Map(fields.map((field) => [field.name, field.id]));
@@ -126,7 +134,8 @@ function tableSql(schemaName: string, object: ObjectRow): string[] {
   ];
 }
 
-function indexesOf(table: Table, { fields, indexes, uniqueTogether = [] }: ObjectRow): IndexDefinition[] {
+/** Every index that an object's table has besides those of every table. */
+export function indexesOf(table: Table, { fields, indexes, uniqueTogether = [] }: ObjectRow): IndexDefinition[] {
   const byName = new Map(fields.map((field) => [field.name, field]));
   const together = indexes.map(({ name }, position) => {
     const parts = (uniqueTogether[position] ?? []).flatMap((field) => byName.get(field) ?? []);
