@@ -63,7 +63,7 @@ export async function readDocument(request: Request, yaml: boolean): Promise<Jso
     throw new ProblemError(415, "unsupported-media-type", `Content-Type "${type}" is not read here. Send ${accepted}.`);
   }
   const text = decodeText(await readBody(request, maxBodyBytes));
-  return isYaml ? parseYaml(text) : parseJson(text);
+  return isYaml ? parseYaml(text) : parseJson(text, { exactly: true });
 }
 
 const yamlTypes = new Set(["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"]);

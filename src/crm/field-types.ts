@@ -46,9 +46,9 @@ export interface FieldTypeInfo {
 const plain = { empty: null, json: (column: string) => `to_jsonb(${column})` };
 const list = { ...plain, column: "text[]", comparesAs: "list" as const, empty: [] as Json[] };
 
-/** SQL: a number, as text where a double would not hold all of its digits. */
+/** SQL: a number, as text where a double would not hold all of its digits; a double's text is the shortest that is it. */
 function exactJson(column: string): string {
-  const held = `${column} = trunc(${column}) and abs(${column}) <= ${Number.MAX_SAFE_INTEGER} or ${column} = ${column}::float8::numeric`;
+  const held = `case when ${column} = trunc(${column}) then abs(${column}) <= ${Number.MAX_SAFE_INTEGER} else ${column} = ${column}::float8::text::numeric end`;
   return `case when ${held} then to_jsonb(${column}) else to_jsonb(${column}::text) end`;
 }
 

@@ -287,3 +287,22 @@ test.each<[string, string, JsonObject, string]>([
   expect(JSON.parse(answer.text)).toEqual(expect.anything());
   expect(answer.text.replaceAll('\\"', '"')).toContain(sentence);
 });
+
+test.each<[string, Json]>([
+  ["12345678901234567890.12345678901234567890", "12345678901234567890.1234567890123456789"],
+  ["0.1", 0.1],
+  ["0.30000000000000004", 0.30000000000000004],
+  ["-9007199254740993", "-9007199254740993"],
+  ["9007199254740991", 9007199254740991],
+  ["0.10", 0.1],
+])("the number %s is kept exactly", async (sent, kept) => {
+  const { gateway, ok } = await start();
+  await ok("POST", "/api/objects/person/fields", { name: "score", type: "NUMBER" });
+  const headers = { "content-type": "application/json" };
+  const made = await gateway.call("POST", "/rest/people", { raw: `{"score": ${sent}}`, headers });
+  const { id } = (made.body["data"] as JsonObject)["createPerson"] as JsonObject;
+  const read = (await ok("GET", `/rest/people/${String(id)}`))["data"] as JsonObject;
+  expect((read["person"] as JsonObject)["score"]).toBe(kept);
+  const found = await ok("GET", `/rest/people?filter=score[eq]:${sent}`);
+  expect(found["totalCount"]).toBe(1);
+});

@@ -100,10 +100,8 @@ function conditionSql(leaf: FilterLeaf, right: { operator: Operator; value?: Jso
 function valueOf(value: FilterLeaf["value"], target: Target): Json {
   if (typeof value !== "string") return value.map((item) => valueOf(item, target));
   if (target.comparesAs === "boolean" && /^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
-  // Whole numbers past 2^53 stay text, and so exact.
-  const number = Number(value);
-  const isExact = /^-?\d+(\.\d+)?$/.test(value) && (Number.isSafeInteger(number) || value.includes("."));
-  return target.comparesAs === "number" && isExact ? number : value;
+  // Numbers stay as they were written, and so exact.
+  return value;
 }
 
 /** NULL is what has no value: empty text too, since a composite's unset sub-field is empty text. */
