@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Objects } from "../crm/objects.ts";
+import type { ViewNames } from "../crm/views.ts";
 import type { Issue } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { QueueName, RetryPolicy } from "../definition/plan.ts";
@@ -70,6 +71,8 @@ interface StepKindBase<Input> {
 
 export interface CheckContext {
   readonly objects: Objects;
+  /** Names of the views by object; undefined: not known here, and so not checked. */
+  readonly views?: ViewNames | undefined;
   readonly at: string;
 }
 

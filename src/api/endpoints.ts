@@ -8,6 +8,7 @@ import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { objectEndpoints } from "./routes/objects.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
+import { viewEndpoints } from "./routes/views.ts";
 import { workflowEndpoints } from "./routes/workflows.ts";
 import { settingsEndpoints } from "./routes/workspace.ts";
 import { workspaceEndpoints } from "./routes/workspaces.ts";
@@ -30,6 +31,7 @@ export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLan
     ...deliveryEndpoints(pool),
     ...registryEndpoints({ kinds, triggerKinds }),
     ...objectEndpoints(pool),
+    ...viewEndpoints(pool),
     ...settingsEndpoints(pool),
     ...apiKeyEndpoints(pool),
     ...workspaceEndpoints({ pool, catalog: { kinds, triggerKinds, quickLane } }),

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { CheckContext, StepKinds } from "../activities/step-kind.ts";
 import type { Objects } from "../crm/objects.ts";
+import type { ViewNames } from "../crm/views.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
 import type { Json } from "../json.ts";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
@@ -25,6 +26,8 @@ export interface ValidationContext {
   readonly kinds: StepKinds;
   readonly triggerKinds: TriggerKinds;
   readonly objects: Objects;
+  /** Names of the views by object; undefined: views are not checked. */
+  readonly views?: ViewNames | undefined;
   readonly quickLane: boolean;
   /** The settings' values; given when the definition is to be activated: then none may lack. */
   readonly settings?: { readonly [id: string]: Json };
@@ -188,7 +191,7 @@ function checkTriggers(definition: Definition): Issue[] {
   );
 }
 
-function checkKinds(definition: Definition, { kinds, objects }: ValidationContext): Issue[] {
+function checkKinds(definition: Definition, { kinds, objects, views }: ValidationContext): Issue[] {
   const issues: Issue[] = [];
   const names = [...controlKinds, ...Object.keys(kinds)];
   eachStep(definition, (step, at) => {
@@ -199,7 +202,7 @@ function checkKinds(definition: Definition, { kinds, objects }: ValidationContex
       return;
     }
     const input = step.input as { [key: string]: Json };
-    const context: CheckContext = { objects, at: `${at}.input` };
+    const context: CheckContext = { objects, views, at: `${at}.input` };
     const shape = checkInput(kind, input, context.at);
     issues.push(...(shape.length > 0 ? shape : (kind.check?.(input, context) ?? [])));
   });

@@ -223,7 +223,7 @@ describe("search-records", () => {
     };
     const { output, outcome } = await search(input);
     const found = [3, 2].map((employees) => ({ id: expect.any(String), employees }));
-    expect(output).toEqual({ records: found, first: found[0], total: 3 });
+    expect(output).toEqual({ records: found, first: found[0], total: 3, totalIsEstimate: false });
     expect(outcome).toBe("3 found");
     expect(searchRecords.output.safeParse(output).error).toBeUndefined();
     const none = await search({ object: "company", filter: { field: "name", operator: "equals", value: null } });
@@ -236,7 +236,7 @@ describe("search-records", () => {
     [{ limit: 0 }, false],
     [{ limit: 201 }, false],
     [{ limit: "5" }, false],
-    [{ view: "Mine" }, false],
+    [{ columns: ["name"] }, false],
     [{ all: true }, false],
     [{ filter: { field: "name", operator: "equals" } }, false],
   ])("takes %j: %s", (input, taken) => {

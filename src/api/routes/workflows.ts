@@ -3,6 +3,7 @@ import { activateWorkflow, deactivateWorkflow } from "../../catalog/activation.t
 import { createWorkflow, saveDraft, setSettings, type Catalog } from "../../catalog/drafts.ts";
 import { getWorkflow, listVersions, listWorkflows, type Version, type Workflow } from "../../catalog/workflows.ts";
 import { getObjects } from "../../crm/objects.ts";
+import { listViewNames } from "../../crm/views.ts";
 import { ProblemError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import type { SqlPool } from "../../sql.ts";
@@ -68,6 +69,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
     ...catalog,
     workspaceId: workspace.id,
     objects: await getObjects(pool, workspace),
+    views: await listViewNames(pool, workspace.id),
   });
   const answer = (workflow: Workflow, status = 200): Answer => ({
     status,
