@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createStepKinds } from "../../src/activities/registry.ts";
+import { fieldTypes } from "../../src/crm/field-types.ts";
 import { environmentKeys, projectRoot, readConfig } from "../../src/config.ts";
 import { controlKinds } from "../../src/definition/schema.ts";
 import { filterNames } from "../../src/definition/expressions.ts";
@@ -19,6 +20,11 @@ const codesIn = (text: string): string[] =>
 test("every kind of step has its section, and every section its kind", async () => {
   const kinds = [...Object.keys(createStepKinds({ mail: createMailTransport(readConfig({})) })), ...controlKinds];
   expect(headings(await read("docs/steps.md")).toSorted()).toEqual(kinds.toSorted());
+});
+
+test("every type of field is described, and no other", async () => {
+  const [, types = ""] = (await read("docs/objects.md")).split(/^## Types of fields$/m);
+  expect(new Set(codesIn(types.split(/^## /m)[0] ?? ""))).toEqual(new Set(Object.keys(fieldTypes)));
 });
 
 test("every kind of trigger has its section, and every section its kind", async () => {
