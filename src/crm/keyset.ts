@@ -98,11 +98,7 @@ export function segmentsAfter(statement: Statement, keys: readonly Key[], cursor
     return [{ condition: cursor === undefined ? "true" : beyondSql(statement, keys, cursor), order: orderBy(keys) }];
   if (cursor === undefined) return valued(keys, 0, "true");
   if (isOneWay(keys)) return [{ condition: rowsBeyond(statement, keys, cursor), order: naturalOrder(keys, 0) }];
-  return keys.flatMap((_, i) => {
-    const position = keys.length - 1 - i;
-    const same = keys.slice(0, position).map((key, earlier) => sameSql(statement, key, cursor[earlier] ?? null));
-    return beyondKey(statement, { keys, position, same: same.join(" and "), value: cursor[position] ?? null });
-  });
+  return keys.flatMap((_, i) => beyondKey(statement, { keys, position: keys.length - 1 - i, cursor }));
 }
 
 /** Conditions of which one holds of each record at the cursor or before it. */
@@ -145,22 +141,18 @@ function rowsBeyond(statement: Statement, keys: readonly Key[], cursor: Cursor):
   return `(${keys.map(({ sql }) => sql).join(", ")}) ${sign} (${values.join(", ")})`;
 }
 
-interface Beyond {
-  readonly keys: readonly Key[];
-  readonly position: number;
-  /** Condition: the keys before it are as in the cursor. */
-  readonly same: string;
-  readonly value: string | null;
-}
-
 /** Records that are as the cursor's up to a key, and beyond it by that key. */
-function beyondKey(statement: Statement, { keys, position, same, value }: Beyond): Segment[] {
+function beyondKey(
+  statement: Statement,
+  { keys, position, cursor }: { keys: readonly Key[]; position: number; cursor: Cursor },
+): Segment[] {
   const key = keys[position];
-  if (key === undefined) return [];
-  const within = same === "" ? "true" : same;
+  const value = cursor[position] ?? null;
+  if (key === undefined || (value === null && key.nulls === "last")) return [];
+  const same = keys.slice(0, position).map((earlier, i) => sameSql(statement, earlier, cursor[i] ?? null));
+  const within = same.length === 0 ? "true" : same.join(" and ");
   const order = naturalOrder(keys, position);
-  if (value === null)
-    return key.nulls === "first" ? [{ condition: `${within} and ${key.sql} is not null`, order }] : [];
+  if (value === null) return [{ condition: `${within} and ${key.sql} is not null`, order }];
   const later = { condition: `${within} and ${laterSql(statement, key, value)}`, order };
   if (!key.nullable || key.nulls === "first") return [later];
   return [later, { condition: `${within} and ${key.sql} is null`, order }];
@@ -176,16 +168,9 @@ function sameSql(statement: Statement, { sql, type }: Key, value: string | null)
 
 /** SQL: the records that come after the cursor's, in one condition. */
 function beyondSql(statement: Statement, keys: readonly Key[], cursor: Cursor): string {
-  const alternatives = keys.flatMap((key, position) => {
-    const same = keys.slice(0, position).map((earlier, i) => sameSql(statement, earlier, cursor[i] ?? null));
-    const segments = beyondKey(statement, {
-      keys,
-      position,
-      same: same.join(" and "),
-      value: cursor[position] ?? null,
-    });
-    return segments.map(({ condition }) => `(${condition})`);
-  });
+  const alternatives = keys.flatMap((_, position) =>
+    beyondKey(statement, { keys, position, cursor }).map(({ condition }) => `(${condition})`),
+  );
   return alternatives.length === 0 ? "false" : `(${alternatives.join(" or ")})`;
 }
 
