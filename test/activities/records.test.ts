@@ -227,7 +227,7 @@ describe("search-records", () => {
     expect(outcome).toBe("3 found");
     expect(searchRecords.output.safeParse(output).error).toBeUndefined();
     const none = await search({ object: "company", filter: { field: "name", operator: "equals", value: null } });
-    expect(none.output).toEqual({ records: [], first: null, total: 0 });
+    expect(none.output).toEqual({ records: [], first: null, total: 0, totalIsEstimate: false });
   });
 
   test.each<[JsonObject, boolean]>([
