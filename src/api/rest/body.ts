@@ -1,5 +1,5 @@
 import type { Request } from "express";
-import type { z } from "zod";
+import { z } from "zod";
 import type { CrmObject } from "../../crm/objects.ts";
 import { checkValues } from "../../crm/values.ts";
 import { ProblemError, type Issue } from "../../errors.ts";
@@ -36,6 +36,13 @@ export async function readRecords(object: CrmObject, request: Request): Promise<
     );
   return body.map((row) => fromSpellings(object, row));
 }
+
+/** An id in a body, in the case that Postgres writes it. */
+export const recordId = z
+  .string()
+  .refine(isUuid, "takes ids of records")
+  .toLowerCase()
+  .meta({ type: "string", format: "uuid" });
 
 /** The body by a schema. */
 export async function readBody<Schema extends z.ZodType>(request: Request, schema: Schema): Promise<z.output<Schema>> {

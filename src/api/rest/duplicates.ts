@@ -2,8 +2,8 @@ import type { Request } from "express";
 import { z } from "zod";
 import { findDuplicates } from "../../crm/duplicates.ts";
 import { listRecords } from "../../crm/read.ts";
-import type { JsonObject } from "../../json.ts";
-import { invalid, readBody, splitRecord } from "./body.ts";
+import { isJsonObject, type JsonObject } from "../../json.ts";
+import { invalid, readBody, recordId, splitRecord } from "./body.ts";
 import { notFound, type Place } from "./place.ts";
 import { parseQuery, recordQuery } from "./query.ts";
 import { present, shapeOf } from "./shape.ts";
@@ -17,10 +17,13 @@ const mostShown = 60;
 /** Body of a search for duplicates. */
 export const duplicatesBody = z
   .strictObject({
-    ids: z.array(z.uuid("takes ids of records").toLowerCase()).max(mostAsked).optional(),
-    data: z.array(z.record(z.string(), z.json())).max(mostAsked).optional(),
+    ids: z.array(recordId).max(mostAsked).optional(),
+    data: z
+      .array(z.custom<JsonObject>(isJsonObject, "takes an object of fields").meta({ type: "object" }))
+      .max(mostAsked)
+      .optional(),
   })
-  .meta({ id: "DuplicatesOf", description: "Exactly one: records that are there, or the fields of such as may be" });
+  .meta({ description: "Exactly one: ids of records that are there, or the fields of such as may be" });
 
 /** `POST /rest/people/duplicates` */
 export async function duplicates(place: Place, request: Request): Promise<object> {
@@ -58,7 +61,7 @@ async function readAsked(place: Place, { ids, data }: z.output<typeof duplicates
   if (ids !== undefined) return readByIds(place, ids);
   if (data?.length === 0) throw invalid("invalid-body", [{ path: "data", message: "has no record" }]);
   return (data ?? []).map((record) => {
-    const values = fromSpellings(object, record as JsonObject);
+    const values = fromSpellings(object, record);
     splitRecord(object, values);
     return values;
   });

@@ -129,7 +129,11 @@ describe("a refusal", () => {
     ["GET", `people/${createId()}`, undefined, 404, "record-not-found", "There is no person"],
     ["PATCH", `people/${createId()}`, { city: "Bern" }, 404, "record-not-found", "There is no person"],
     ["DELETE", `people/${createId()}`, undefined, 404, "record-not-found", "There is no person"],
-    ["DELETE", "people", undefined, 405, "method-not-allowed", "DELETE is not possible here. Use GET, HEAD, POST."],
+    ["OPTIONS", "people", undefined, 405, "method-not-allowed", "OPTIONS is not possible here. Use"],
+    ["DELETE", "people", undefined, 400, "invalid-query", "filter must be given: it says which people are meant"],
+    ["DELETE", "people?filter=", undefined, 400, "invalid-query", "filter must be given"],
+    ["PATCH", "people", { city: "Bern" }, 400, "invalid-query", "filter must be given"],
+    ["PATCH", "people/restore", undefined, 400, "invalid-query", "filter must be given"],
     ["POST", `people/${createId()}`, {}, 405, "method-not-allowed", "Use GET, HEAD, PATCH, PUT, DELETE."],
     ["GET", "people/%E0%A4%A", undefined, 400, "malformed-url", "percent-encoded"],
     [
@@ -140,8 +144,10 @@ describe("a refusal", () => {
       "invalid-query",
       'fitler is no parameter here; did you mean "filter"?',
     ],
-    ["GET", "people?depth=1", undefined, 400, "invalid-query", "depth takes 0: relations are given as ids"],
-    ["GET", `people/${createId()}?depth=2`, undefined, 400, "invalid-query", "depth takes 0"],
+    ["GET", "people?depth=2", undefined, 400, "invalid-query", "depth takes 0 or 1"],
+    ["GET", `people/${createId()}?depth=2`, undefined, 400, "invalid-query", "depth takes 0 or 1"],
+    ["GET", "people?fields=jobTitel", undefined, 400, "invalid-query", 'did you mean "jobTitle"?'],
+    ["GET", "people?fields=company", undefined, 400, "invalid-query", "which is there with depth=1 only"],
     ["GET", "people?limit=many", undefined, 400, "invalid-query", "limit takes a whole number"],
     ["GET", "people?limit=-1", undefined, 400, "invalid-query", "limit takes a whole number"],
     ["GET", "people?limit=", undefined, 400, "invalid-query", "limit takes a whole number"],
@@ -186,7 +192,9 @@ describe("a refusal", () => {
       "invalid-query",
       "soft_delete takes true or false",
     ],
-    ["POST", "people?upsert=true", {}, 400, "invalid-query", "upsert is no parameter here"],
+    ["POST", "people?upsert=yes", {}, 400, "invalid-query", "upsert takes true or false"],
+    ["POST", "people?upsert=true&match=emial", {}, 400, "invalid-query", 'person has no field "emial"'],
+    ["PATCH", `people/${createId()}?upsert=true`, {}, 400, "invalid-query", "upsert is no parameter here"],
     ["POST", "people", "{", 400, "malformed-request", "not valid JSON"],
     ["POST", "people", [], 400, "invalid-body", "must be an object of fields"],
     [
@@ -245,9 +253,14 @@ describe("a refusal", () => {
     expect(await call("PATCH", `people/${other.id}`, values)).toMatchObject(refusal);
     const target = { taskId: (await make("tasks", {})).id, personId: first.id };
     await make("taskTargets", target);
-    const known = { status: 400, body: { code: "record-exists", detail: expect.stringContaining("with this id") } };
-    expect(await call("POST", "people", { id: first.id })).toMatchObject(known);
-    expect(await call("POST", "taskTargets", target)).toMatchObject(known);
+    expect(await call("POST", "people", { id: first.id })).toMatchObject({
+      status: 400,
+      body: { code: "record-exists", detail: expect.stringContaining("with this id") },
+    });
+    expect(await call("POST", "taskTargets", target)).toMatchObject({
+      status: 400,
+      body: { code: "record-exists", detail: expect.stringContaining("taskId or personId is taken") },
+    });
   });
 
   test("of clearing what must have a value names the field", async () => {

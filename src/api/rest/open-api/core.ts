@@ -1,0 +1,143 @@
+import { z } from "zod";
+import type { CrmObject, Objects } from "../../../crm/objects.ts";
+import type { JsonObject } from "../../../json.ts";
+import { problem } from "../../schemas.ts";
+import { duplicatesBody } from "../duplicates.ts";
+import { mergeBody } from "../merge.ts";
+import { operations, type Names, type Operation } from "../operations.ts";
+import { answerSchema } from "./answers.ts";
+import { objectSchemas, reference, type Schema } from "./schemas.ts";
+
+/** The OpenAPI document of a workspace's own objects, as clients are generated from. */
+export function describeCore(objects: Objects, serverUrl: string): JsonObject {
+  const list = objects.list();
+  const schemaOf = (name: string): string | undefined => {
+    const object = objects.find(name);
+    return object === undefined ? undefined : namesOf(object).One;
+  };
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Tandem",
+      version: "1",
+      description: "The records of this workspace, by Twenty's conventions. Made anew from its objects and fields.",
+    },
+    servers: [{ url: serverUrl }],
+    security: [{ bearerAuth: [] }],
+    tags: list.map(({ plural, labelPlural }) => ({ name: plural, description: labelPlural })),
+    paths: pathsOf(list),
+    components: {
+      securitySchemes: { bearerAuth: { type: "http", scheme: "bearer", description: "An API key: tandem_…" } },
+      schemas: {
+        ...Object.assign({}, ...list.map((object) => objectSchemas(object, { One: namesOf(object).One, schemaOf }))),
+        Merge: jsonSchema(mergeBody),
+        DuplicatesOf: jsonSchema(duplicatesBody),
+        Problem: jsonSchema(restProblem),
+      },
+      responses: Object.fromEntries(
+        Object.entries(refusals).map(([status, description]) => [
+          status,
+          { description, content: { "application/problem+json": { schema: reference("Problem") } } },
+        ]),
+      ),
+    },
+  };
+}
+
+const restProblem = problem.extend({ statusCode: z.int(), error: z.string(), messages: z.array(z.string()) });
+
+const refusals = {
+  400: "The query or the body is not valid, or a unique value is taken (`code` is `record-exists`)",
+  401: "No API key, or one that does not exist",
+  404: "There is no such object, or no such record",
+  503: "The database is away; try again",
+} as const;
+
+/** An object's names as the operations write them. */
+export function namesOf({ name, plural }: Pick<CrmObject, "name" | "plural">): Names {
+  const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+  return { one: name, many: plural, One: capital(name), Many: capital(plural) };
+}
+
+function pathsOf(list: readonly CrmObject[]): JsonObject {
+  const paths: Record<string, Record<string, Schema>> = {};
+  for (const object of list)
+    for (const operation of operations) {
+      const path = operation.path.replace("{plural}", object.plural);
+      paths[path] = { ...paths[path], [operation.method]: describeOperation(operation, object) };
+    }
+  return paths;
+}
+
+function describeOperation(operation: Operation, object: CrmObject): JsonObject {
+  const names = namesOf(object);
+  const { query, body, path, status = 200 } = operation;
+  return {
+    tags: [object.plural],
+    operationId: operation.id(names),
+    summary: operation.summary(names),
+    parameters: [...(path.includes("{id}") ? [idParameter] : []), ...queryParameters(query)],
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: bodySchema(body, names) } } } }),
+    responses: {
+      [status]: {
+        description: "Done",
+        content: { "application/json": { schema: answerSchema(operation, names) } },
+      },
+      ...Object.fromEntries(
+        Object.keys(refusals).map((refused) => [refused, { $ref: `#/components/responses/${refused}` }]),
+      ),
+    },
+  };
+}
+
+const idParameter: Schema = { name: "id", in: "path", required: true, schema: { type: "string", format: "uuid" } };
+
+/** The parameters of a query, from the schema that reads it. */
+export function queryParameters(query: z.ZodObject): Schema[] {
+  const { properties = {}, required = [] } = jsonSchema(query) as {
+    properties?: Record<string, JsonObject>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description, example, ...schema }]) => ({
+    name,
+    in: "query",
+    required: required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    schema,
+    ...(example === undefined ? {} : { example }),
+  }));
+}
+
+function bodySchema(body: NonNullable<Operation["body"]>, { One }: Names): Schema {
+  switch (body) {
+    case "record":
+      return reference(One);
+    case "changes":
+      return reference(`${One}ForUpdate`);
+    case "records":
+      return { type: "array", items: reference(One), maxItems: 1_000 };
+    case "rows":
+      return {
+        type: "array",
+        maxItems: 1_000,
+        items: {
+          allOf: [
+            reference(`${One}ForUpdate`),
+            { type: "object", properties: { id: { type: "string", format: "uuid" } }, required: ["id"] },
+          ],
+        },
+      };
+    case "duplicates":
+      return reference("DuplicatesOf");
+    case "merge":
+      return reference("Merge");
+  }
+}
+
+/** JSON Schema of what a zod schema reads. */
+function jsonSchema(schema: z.ZodType): JsonObject {
+  const { $schema: _dialect, id: _id, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return rest as JsonObject;
+}
