@@ -278,6 +278,8 @@ test.each<[string, string, JsonObject, string]>([
   ["DELETE", "/api/objects/person/fields/jobTitle", {}, "comes with every workspace"],
   ["DELETE", "/api/objects/person", {}, "comes with every workspace"],
   ["PATCH", "/api/objects/taskTarget", { active: false }, "cannot be hidden"],
+  ["PATCH", "/api/objects/person", { duplicateCriteria: [["emails"]] }, "emails has primaryEmail, additionalEmails"],
+  ["PATCH", "/api/objects/person", { duplicateCriteria: [["email"]] }, "names no field"],
   ["PATCH", "/api/objects/persn", { label: "X" }, 'did you mean "person"?'],
 ])("%s %s %j is refused: %s", async (method, path, body, sentence) => {
   const { gateway } = await start();

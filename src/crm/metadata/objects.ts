@@ -3,6 +3,7 @@ import { createId } from "../../ids.ts";
 import type { JsonObject } from "../../json.ts";
 import type { Sql } from "../../sql.ts";
 import { snakeCase } from "../ddl.ts";
+import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
 import { createObjects } from "../schema.ts";
 import { linkField, linkObjects, type FieldDefinition } from "../standard-objects.ts";
 import { build, type Metadata } from "./build.ts";
@@ -42,6 +43,7 @@ export async function createObject(metadata: Metadata, input: ObjectInput): Prom
     const blank: StoredObject = { ...definition, standard: false, state: "active", fields: [], indexes: [] };
     const fields = withName(input.fields ?? []).map((field) => defineField(metadata, blank, field));
     refuseTwice(fields);
+    checkCriteria(input.duplicateCriteria ?? [], fields);
     await createObjects(sql, workspace, { definitions: [{ ...definition, fields }], standard: false });
     await raiseVersion(sql, workspace);
     return input.linkable === false ? [] : addLinkFields(sql, metadata, { ...definition, all });
@@ -80,6 +82,30 @@ function refuseTwice(fields: readonly FieldDefinition[]): void {
     if (seen.has(snakeCase(name))) throw refused(`fields.${name}`, "is there twice");
     seen.add(snakeCase(name));
   }
+}
+
+/** Refuses criteria that name no field, or no sub-field of one. */
+function checkCriteria(
+  criteria: ReadonlyArray<readonly string[]>,
+  fields: ReadonlyArray<Pick<FieldDefinition, "name" | "type">>,
+): void {
+  for (const [i, paths] of criteria.entries())
+    for (const path of paths) {
+      const [name, subField, ...rest] = path.split(".");
+      const field = fields.find((each) => each.name === name);
+      const subFields = subFieldsOf(field?.type);
+      const isKnown = field !== undefined && rest.length === 0;
+      if (!isKnown || (subField === undefined ? subFields.length > 0 : !subFields.includes(subField)))
+        throw refused(
+          `duplicateCriteria[${i}]`,
+          `"${path}" names no field with a value of its own${subFields.length === 0 ? "" : `; ${name} has ${subFields.join(", ")}`}`,
+        );
+    }
+}
+
+function subFieldsOf(type: FieldDefinition["type"] | undefined): string[] {
+  const info: FieldTypeInfo | undefined = type && fieldTypes[type];
+  return Object.keys(info?.subFields ?? {});
 }
 
 /** Gives the ids of the link objects, of which something is now to be brought about. */
@@ -123,6 +149,7 @@ export async function changeObject(
       if (object.standard) throw standardObject(object, "keeps its names; its labels may change");
       checkObjectNames(all, { name, plural, self: object.id });
     }
+    checkCriteria(change.duplicateCriteria ?? [], object.fields);
     if (!active && isNeeded(object)) throw standardObject(object, "cannot be hidden");
     if (isRenamed || (!active && object.state === "active")) await refuseUsed(sql, metadata.workspace, named);
     await sql.query(
