@@ -11,13 +11,25 @@ export interface Call<Params, Query, Body> extends Caller {
   readonly body: Body;
   /** A request header by its lower-case name. */
   header(name: string): string | undefined;
+  /** The bytes of a file that is sent as the body, for endpoints that take one. */
+  readonly file: AsyncIterable<Buffer>;
+}
+
+/** A file that is answered with, made while it is sent. */
+export interface AnsweredFile {
+  readonly type: string;
+  readonly name: string;
+  readonly pieces: AsyncIterable<string>;
 }
 
 export interface Answer {
   /** Default 200. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: unknown;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Sent in the body's stead. */
+  readonly file?: AnsweredFile;
 }
 
 interface Description {
@@ -29,8 +41,12 @@ interface Description {
   readonly description?: string;
   /** Whether the body may also be YAML. */
   readonly yaml?: boolean;
+  /** Types of the file that is sent as the body; such an endpoint has no other. */
+  readonly takesFile?: readonly string[];
   /** What a success answers with, by status. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** Types of the file that a success answers with, in place of `answers`. */
+  readonly givesFile?: readonly string[];
   /** Statuses of refusals that are this endpoint's own, with what they mean. */
   readonly refusals?: Readonly<Record<number, string>>;
 }

@@ -4,6 +4,8 @@ import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
+import { exportEndpoints } from "./routes/exports.ts";
+import { importEndpoints } from "./routes/imports.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { objectEndpoints } from "./routes/objects.ts";
 import { registryEndpoints } from "./routes/registries.ts";
@@ -32,6 +34,8 @@ export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLan
     ...registryEndpoints({ kinds, triggerKinds }),
     ...objectEndpoints(pool),
     ...viewEndpoints(pool),
+    ...importEndpoints(pool),
+    ...exportEndpoints(pool),
     ...settingsEndpoints(pool),
     ...apiKeyEndpoints(pool),
     ...workspaceEndpoints({ pool, catalog: { kinds, triggerKinds, quickLane } }),

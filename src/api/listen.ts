@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from "node:http";
+import { limitArrival } from "./body/arrival.ts";
 
 /** How long requests under way may take once the server closes. */
 const drainMs = 5_000;
@@ -15,8 +16,15 @@ export async function listen(
   handler: RequestListener,
   { host, port }: { host: string; port: number },
 ): Promise<Listening> {
-  // A sender that trickles its headers or its body is cut off.
-  const server = createServer({ headersTimeout: 15_000, requestTimeout: 30_000, keepAliveTimeout: 20_000 }, handler);
+  // A sender that trickles its headers or its body is cut off; files may take longer, so the server itself
+  // sets no limit to bodies.
+  const server = createServer(
+    { headersTimeout: 15_000, requestTimeout: 0, keepAliveTimeout: 20_000 },
+    (request, response) => {
+      limitArrival(request);
+      handler(request, response);
+    },
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
     server.listen({ host, port }, resolve);

@@ -1,3 +1,4 @@
+import { pipeline } from "node:stream/promises";
 import { Router, type Request, type Response } from "express";
 import { parseDocument } from "yaml";
 import { ProblemError } from "../errors.ts";
@@ -6,10 +7,11 @@ import { getCaller } from "./auth.ts";
 import { checkJson } from "./body/check-json.ts";
 import { malformed } from "./body/malformed.ts";
 import { decodeText, isJsonType, mediaType } from "./body/parse-body.ts";
+import { openFile } from "./body/open-file.ts";
 import { parseForm } from "./body/parse-form.ts";
 import { parseJson } from "./body/parse-json.ts";
 import { readBody } from "./body/read-body.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { AnsweredFile, Endpoint } from "./endpoint.ts";
 
 const maxBodyBytes = 1024 * 1024;
 
@@ -43,9 +45,36 @@ async function serve(endpoint: Endpoint, request: Request, response: Response): 
     query: parseForm(searchOf(request.url)),
     body: endpoint.body === undefined ? undefined : await readDocument(request, endpoint.yaml === true),
     header: (name) => request.get(name),
+    file: openFile(request),
   });
   response.status(answer.status ?? 200).set({ "cache-control": "no-store", ...answer.headers });
-  response.json(answer.body);
+  if (answer.file === undefined) response.json(answer.body);
+  else await sendFile(answer.file, response);
+}
+
+/** Piece by piece, as fast as they are taken. One that fails on the way ends the connection: it is not whole. */
+async function sendFile({ type, name, pieces }: AnsweredFile, response: Response): Promise<void> {
+  const rest = pieces[Symbol.asyncIterator]();
+  // What is wrong from the start is answered like any other refusal.
+  const first = await rest.next();
+  response.set({ "content-type": type, "content-disposition": `attachment; filename="${name}"` });
+  try {
+    await pipeline(allOf(first, rest), response);
+  } catch (error) {
+    // Whoever asked has gone: nobody is to be told.
+    if ((error as NodeJS.ErrnoException).code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+  }
+}
+
+async function* allOf(
+  first: IteratorResult<string>,
+  rest: AsyncIterator<string>,
+): AsyncGenerator<string, void, undefined> {
+  try {
+    for (let found = first; found.done !== true; found = await rest.next()) yield found.value;
+  } finally {
+    await rest.return?.();
+  }
 }
 
 /** The query of a URL, as it was sent. */

@@ -43,6 +43,9 @@ function describeEndpoint(endpoint: Endpoint): RouteConfig {
       ...(params === undefined ? {} : { params }),
       ...(query === undefined ? {} : { query }),
       ...(body === undefined ? {} : { body: { required: true, content: bodyContent(body, endpoint.yaml === true) } }),
+      ...(endpoint.takesFile === undefined
+        ? {}
+        : { body: { required: true, content: fileContent(endpoint.takesFile) } }),
     },
     responses: { ...successes(endpoint), ...refusals(endpoint) },
   };
@@ -52,7 +55,13 @@ function bodyContent(schema: z.ZodType, yaml: boolean): Record<string, { schema:
   return { "application/json": { schema }, ...(yaml ? { "application/yaml": { schema } } : {}) };
 }
 
+function fileContent(types: readonly string[]): Record<string, { schema: { type: "string" } }> {
+  return Object.fromEntries(types.map((type) => [type, { schema: { type: "string" as const } }]));
+}
+
 function successes(endpoint: Endpoint): RouteConfig["responses"] {
+  if (endpoint.givesFile !== undefined)
+    return { 200: { description: "The file", content: fileContent(endpoint.givesFile) } };
   return Object.fromEntries(
     Object.entries(endpoint.answers).map(([status, schema]) => [
       status,

@@ -68,7 +68,7 @@ export function parseDecimal(value: Json, decimals: number | undefined): Json {
 }
 
 /** A double in digits, without an exponent. */
-function writeDouble(value: number): string {
+export function writeDouble(value: number): string {
   const written = String(value);
   const [, sign = "", whole = "", fraction = "", exponent = "0"] =
     /^(-?)(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(written) ?? [];
@@ -76,7 +76,8 @@ function writeDouble(value: number): string {
   const digits = whole + fraction;
   const point = whole.length + Number(exponent);
   if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
-  return `${sign}${digits.padEnd(point, "0").slice(0, point)}.${digits.slice(point)}`;
+  if (point >= digits.length) return `${sign}${digits.padEnd(point, "0")}`;
+  return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
 /** Whole numbers, exactly: as text where they are past 2⁵³. */
