@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createEndpoints } from "../../src/api/endpoints.ts";
+import type { JsonObject } from "../../src/json.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { recordKinds } from "../support/engine.ts";
@@ -14,7 +15,9 @@ const endpoints = createEndpoints({
   triggerKinds,
   quickLane: true,
 });
-const reads = endpoints.filter(({ method, path }) => method === "get" && !path.startsWith("/api/mailbox/"));
+const reads = endpoints.filter(
+  ({ method, path, givesFile }) => method === "get" && givesFile === undefined && !path.startsWith("/api/mailbox/"),
+);
 
 const { id: workflowId, hook } = await install(
   hookDefinition("shaped", {}, { settings: { days: { type: "number", default: 1 } } }),
@@ -22,10 +25,22 @@ const { id: workflowId, hook } = await install(
 const { body: accepted } = await call("POST", hook, { key: null, body: {} });
 await call("POST", hook, { key: null, raw: "{", headers: { "content-type": "application/json" } });
 await call("PUT", `/api/workflows/${workflowId}/draft`, { body: hookDefinition("shaped") });
+const make = async (path: string, body: JsonObject): Promise<string> =>
+  String((await call("POST", path, { body })).body["id"]);
+const viewId = await make("/api/views", { object: "person", name: "shaped", label: "Shaped" });
+const importId = await make("/api/imports", { object: "person" });
+await call("PUT", `/api/imports/${importId}/data`, { raw: "name.firstName,position\nA,1\nB,x\n" });
+
+/** What stands in a path, by the path's beginning. */
+const ids = { workflows: workflowId, runs: String(accepted["runId"]), views: viewId, imports: importId };
+const filled = (path: string): string =>
+  path
+    .replace("{id}", ids[path.split("/")[2] as keyof typeof ids])
+    .replace("{object}", "person")
+    .replace("{field}", "jobTitle");
 
 test.each(reads)("GET $path answers as it is documented", async ({ path, answers }) => {
-  const id = path.startsWith("/api/runs") ? String(accepted["runId"]) : workflowId;
-  const { status, body, text } = await call("GET", path.replace("{id}", id));
+  const { status, body, text } = await call("GET", filled(path));
   expect(status).toBe(200);
   const parsed = answers[200]?.safeParse(body);
   expect(parsed?.error?.issues ?? []).toEqual([]);
