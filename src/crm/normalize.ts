@@ -25,11 +25,13 @@ export function subFieldText(column: string, subField: string): string {
   return `(${column} ->> ${literal(subField)})`;
 }
 
-/** SQL: the column, or its main sub-field, as it must be unique. */
+/** SQL: the column, or its main sub-field, as it must be unique. Empty text is no value: any number may have it. */
 export function uniqueExpression(field: Pick<CrmField, "column" | "info" | "compares">, alias = ""): string {
+  const { info, compares } = field;
   const column = alias === "" ? field.column : `${alias}.${field.column}`;
-  const text = field.info.main === undefined ? column : subFieldText(column, field.info.main);
-  return comparable(field, text);
+  if (info.main === undefined && info.comparesAs !== "text") return column;
+  const text = info.main === undefined ? column : subFieldText(column, info.main);
+  return compares === "exactly" ? `nullif(${text}, '')` : comparable(field, text);
 }
 
 /** Of a longer text an index takes this much, and sorting looks at no more. */

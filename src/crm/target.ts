@@ -1,6 +1,6 @@
 import { didYouMean } from "../definition/suggest.ts";
 import { StepError } from "../errors.ts";
-import { beginning, comparable, indexExpression, searchable, subFieldText } from "./normalize.ts";
+import { beginning, comparable, indexExpression, searchable, subFieldText, uniqueExpression } from "./normalize.ts";
 import type { CrmField, CrmObject } from "./objects.ts";
 import { unknownField } from "./values.ts";
 
@@ -76,10 +76,9 @@ const neverNull: ReadonlySet<string> = new Set(["createdAt", "updatedAt", "posit
 function orderOf({ field, sub, alias }: { field: CrmField; sub?: string; alias: string }): Order {
   const { info, name } = field;
   const isMain = sub === undefined || sub === info.main;
-  const text = sub === undefined ? `${alias}.${field.column}` : subFieldText(`${alias}.${field.column}`, sub);
   // Unique values are short, and their index is on the whole of them.
   const isWhole = field.unique && isMain && (info.comparesAs === "text" || info.main !== undefined);
-  const sql = isWhole ? comparable(field, text) : indexExpression(field, sub ?? null, alias);
+  const sql = isWhole ? uniqueExpression(field, alias) : indexExpression(field, sub ?? null, alias);
   return {
     sql,
     isBeginning: !isWhole && sql.startsWith("left("),
@@ -96,7 +95,7 @@ function textTarget(field: CrmField, text: string, order: Order, compared: Pick<
   return {
     field,
     comparesAs: "text",
-    sql: comparable(compared, text),
+    sql: order.isBeginning ? comparable(compared, text) : order.sql,
     within: searchable(compared, text),
     parameter: (placeholder) => comparable(compared, placeholder),
     part: (placeholder) => searchable(compared, placeholder),
