@@ -11,11 +11,15 @@ export interface Sending {
   readonly path: string;
   readonly body?: string | undefined;
   readonly authorization?: string | undefined;
+  /** Of the body; default: JSON. */
+  readonly type?: string | undefined;
+  /** How long the server may be silent; default: half a minute. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Connections to one server of this machine, kept open: what is measured is the server, not the handshake. */
 export interface Client {
-  /** Rejects when the server cannot be reached or takes longer than half a minute. */
+  /** Rejects when the server cannot be reached or is silent for too long. */
   send(sending: Sending): Promise<Answer>;
   close(): void;
 }
@@ -28,13 +32,14 @@ export function createClient(port: number): Client {
   };
 }
 
-function exchange(agent: Agent, port: number, { method, path, body, authorization }: Sending): Promise<Answer> {
+function exchange(agent: Agent, port: number, sending: Sending): Promise<Answer> {
+  const { method, path, body, authorization, type = "application/json", timeoutMs = 30_000 } = sending;
   const headers = {
     ...(authorization === undefined ? {} : { authorization }),
-    ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+    ...(body === undefined ? {} : { "content-type": type, "content-length": Buffer.byteLength(body) }),
   };
   return new Promise((resolve, reject) => {
-    const sent = request({ agent, host: "127.0.0.1", port, method, path, headers, timeout: 30_000 }, (response) => {
+    const sent = request({ agent, host: "127.0.0.1", port, method, path, headers, timeout: timeoutMs }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("error", reject);
@@ -43,7 +48,7 @@ function exchange(agent: Agent, port: number, { method, path, body, authorizatio
       );
     });
     sent.on("error", reject);
-    sent.on("timeout", () => sent.destroy(new Error("no answer within 30 s")));
+    sent.on("timeout", () => sent.destroy(new Error(`no answer within ${timeoutMs / 1_000} s`)));
     sent.end(body);
   });
 }

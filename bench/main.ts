@@ -11,21 +11,57 @@ import {
   measureSingleRuns,
 } from "./measure.ts";
 import { withProduct, type Product } from "./product.ts";
-import { judge, printReport, type Figures } from "./report.ts";
+import { measureRecords } from "./records/main.ts";
+import { judgeRecords, recordLines } from "./records/report.ts";
+import { judge, print, printReport, runLines, wordOnOthers, type Figures, type Judgement } from "./report.ts";
 
 const acceptSeconds = 6;
 const rounds = 3;
 /** In each round; and single runs in all. */
 const runs = { warm: 200, floor: 400, quick: 300, ordinary: 80, email: 250, single: 60 };
 
+/** Parts that can be measured by themselves: `npm run bench -- records`. */
+const parts = { runs: measureRuns, records: reportRecords };
+
+interface Report {
+  readonly figures: object;
+  readonly lines: readonly string[][];
+  readonly judgements: readonly Judgement[];
+  readonly word: string;
+}
+
 async function main(): Promise<void> {
+  const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+  const unknown = named.find((name) => !Object.hasOwn(parts, name));
+  if (unknown !== undefined)
+    throw new Error(`There is no part "${unknown}"; there are ${Object.keys(parts).join(" and ")}.`);
+  const reports: Report[] = [];
+  for (const [name, measure] of Object.entries(parts)) {
+    if (named.length === 0 || named.includes(name)) reports.push(await measure());
+  }
+  const judgements = reports.flatMap((report) => report.judgements);
+  printReport(
+    reports.flatMap(({ lines }) => lines),
+    judgements,
+  );
+  for (const { word } of reports) if (word !== "") print(word);
+  const figures = Object.assign({}, ...reports.map((report) => report.figures)) as object;
+  if (process.argv.includes("--json")) print(JSON.stringify({ ...figures, judgements }));
+  if (judgements.some(({ holds }) => !holds)) process.exitCode = 1;
+}
+
+async function measureRuns(): Promise<Report> {
   say("Starting an instance…");
   const quick = await withProduct({}, measureQuick);
   say("Starting an instance without the quick lane…");
   const ordinary = await withProduct({ QUICK_LANE: "false" }, measureOrdinary);
   const figures: Figures = { ...quick, ...ordinary };
-  printReport(figures, { json: process.argv.includes("--json") });
-  if (judge(figures).some(({ holds }) => !holds)) process.exitCode = 1;
+  return { figures, lines: runLines(figures), judgements: judge(figures), word: wordOnOthers(figures) };
+}
+
+async function reportRecords(): Promise<Report> {
+  const figures = await measureRecords(say);
+  return { figures, lines: recordLines(figures), judgements: judgeRecords(figures), word: "" };
 }
 
 type OrdinaryFigures = Pick<Figures, "ordinaryRunsPerSecond" | "ordinaryFloorRunsPerSecond" | "ordinaryCpuMsPerRun">;

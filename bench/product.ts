@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { environmentKeys, projectRoot } from "../src/config.ts";
 import { chooseFreePort } from "../src/supervisor/ports.ts";
-import { createClient, parseJson, type Answer } from "./http.ts";
+import { createClient, parseJson, type Answer, type Sending } from "./http.ts";
 
 /** Parts of a running instance, by the names that the supervisor records them under. */
 export const partNames = ["gateway", "worker", "Temporal", "Postgres"] as const;
@@ -16,6 +16,8 @@ export type PartName = (typeof partNames)[number];
 export interface Product {
   /** Asks the API with the instance's key. Rejects when the gateway cannot be reached. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** Sends with the instance's key what is no JSON, or what takes minutes. */
+  send(sending: Omit<Sending, "authorization">): Promise<Answer>;
   /** Posts without a key, as a web form does. */
   post(path: string, body: string): Promise<Answer>;
   /** The process that was last started as this part; it may be gone already. */
@@ -72,6 +74,7 @@ async function use<T>(
     return await work({
       call: (method, path, body) =>
         client.send({ method, path, authorization, body: body === undefined ? undefined : JSON.stringify(body) }),
+      send: (sending) => client.send({ ...sending, authorization }),
       post: (path, body) => client.send({ method: "POST", path, body }),
       async pid(part) {
         const recorded = await readFile(join(directory, "processes.json"), "utf8").catch(() => "");

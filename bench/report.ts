@@ -27,10 +27,11 @@ export interface Figures {
 /** Above this the ratios say more about the other programs than about this one. */
 const othersLimit = 10;
 
+/** Whether a figure is what is expected of it. */
 export interface Judgement {
   readonly what: string;
-  readonly ratio: number;
-  readonly atLeast: number;
+  readonly value: number;
+  readonly limit: string;
   readonly holds: boolean;
 }
 
@@ -44,14 +45,15 @@ export function judge(figures: Figures): Judgement[] {
     acceptPerSecond: accept,
   } = figures;
   return [
-    { what: "quick lane / floor", ratio: quick / floor, atLeast: 0.55 },
-    { what: "ordinary lane / floor", ratio: ordinary / ordinaryFloor, atLeast: 0.15 },
-    { what: "accept / quick lane", ratio: accept / quick, atLeast: 8 },
-  ].map((judgement) => ({ ...judgement, holds: judgement.ratio >= judgement.atLeast }));
+    { what: "quick lane / floor", value: quick / floor, atLeast: 0.55 },
+    { what: "ordinary lane / floor", value: ordinary / ordinaryFloor, atLeast: 0.15 },
+    { what: "accept / quick lane", value: accept / quick, atLeast: 8 },
+  ].map(({ what, value, atLeast }) => ({ what, value, limit: `at least ${atLeast}`, holds: value >= atLeast }));
 }
 
-export function printReport(figures: Figures, { json }: { json: boolean }): void {
-  const lines = [
+/** Lines of the report: what, how much, and more about it. */
+export function runLines(figures: Figures): string[][] {
+  return [
     [
       "accepted webhooks, admission held",
       `${whole(figures.acceptPerSecond)}/s`,
@@ -76,16 +78,20 @@ export function printReport(figures: Figures, { json }: { json: boolean }): void
     ["processor time, quick lane", ...cpuText(figures.cpuMsPerRun)],
     ["processor time, ordinary lane", ...cpuText(figures.ordinaryCpuMsPerRun)],
   ];
+}
+
+/** A word on figures that other programs have spoilt. */
+export function wordOnOthers({ othersPercent: others }: Figures): string {
+  if (others === null || others <= othersLimit) return "";
+  return `Other programs used ${others.toFixed(0)} % of this machine meanwhile: measure again when it is quiet.`;
+}
+
+export function printReport(lines: readonly string[][], judgements: readonly Judgement[]): void {
   for (const [what = "", value = "", rest = ""] of lines) print(`${what.padEnd(36)} ${value.padStart(10)}  ${rest}`);
   print("");
-  for (const { what, ratio, atLeast, holds } of judge(figures)) {
-    print(`${holds ? "holds " : "MISSED"} ${what.padEnd(22)} ${ratio.toFixed(2)} (at least ${atLeast})`);
+  for (const { what, value, limit, holds } of judgements) {
+    print(`${holds ? "holds " : "MISSED"} ${what.padEnd(22)} ${value.toFixed(2)} (${limit})`);
   }
-  const { othersPercent: others } = figures;
-  if (others !== null && others > othersLimit) {
-    print(`Other programs used ${others.toFixed(0)} % of this machine meanwhile: measure again when it is quiet.`);
-  }
-  if (json) print(JSON.stringify({ ...figures, judgements: judge(figures) }));
 }
 
 function cpuText(cpu: Cpu | null): [string, string] {
@@ -99,6 +105,6 @@ function whole(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
 }
 
-function print(line: string): void {
+export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
