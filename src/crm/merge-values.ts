@@ -18,10 +18,24 @@ export function mergedValues(object: CrmObject, { survivor, others }: Merged): F
   const fields = object.fields.filter(({ name, type }) => !systemFields.has(name) && type !== "POSITION");
   return fields.map((field) => {
     // A relation to one of the merged records would point to itself afterwards.
-    const values = [survivor, ...others]
-      .map((record) => record[field.name] ?? null)
-      .filter((value) => field.relation === undefined || typeof value !== "string" || !merged.has(value));
-    return { field, value: mergedValue(field, values) };
+    const valueOf = ({ name, relation }: CrmField, record: JsonObject): Json => {
+      const value = record[name] ?? null;
+      return relation !== undefined && typeof value === "string" && merged.has(value) ? null : value;
+    };
+    const records = [survivor, ...others];
+    const group = field.relation?.group ?? null;
+    if (group === null)
+      return {
+        field,
+        value: mergedValue(
+          field,
+          records.map((record) => valueOf(field, record)),
+        ),
+      };
+    // Of a relation to several objects a record has one: all of it comes from one record.
+    const together = fields.filter(({ relation }) => relation?.group === group);
+    const source = records.find((record) => together.some((each) => valueOf(each, record) !== null));
+    return { field, value: source === undefined ? null : valueOf(field, source) };
   });
 }
 

@@ -1,7 +1,7 @@
 import { StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { createStatement, literal, sqlState, type Sql, type Statement } from "../sql.ts";
-import { nameOf } from "./ddl.ts";
+import { nameOf, snakeCase } from "./ddl.ts";
 import { comparable, uniqueExpression } from "./normalize.ts";
 import type { CrmField, CrmObject } from "./objects.ts";
 import { mainText, type FieldValue } from "./values.ts";
@@ -52,6 +52,8 @@ export function refusalOf(error: unknown, object: CrmObject): unknown {
   if (state.code === "23514") {
     const field = fieldOf(object, state.constraint, "required");
     if (field !== undefined) return mustHaveValue(object, field, cause);
+    const together = fieldsOfGroup(object, state.constraint);
+    if (together.length > 0) return mayHaveOne(object, together, cause);
   }
   // Text that Postgres cannot keep, numbers out of range, values longer than an index takes.
   if (["22P05", "22021", "22P02", "22003", "22008", "54000"].includes(state.code)) {
@@ -64,6 +66,23 @@ export function refusalOf(error: unknown, object: CrmObject): unknown {
 /** The field that a constraint is for. */
 function fieldOf(object: CrmObject, constraint: string | undefined, suffix: string): CrmField | undefined {
   return object.fields.find(({ columnName }) => nameOf(object.tableName, columnName, suffix) === constraint);
+}
+
+/** The fields of the relation to several objects that a constraint is for. */
+function fieldsOfGroup(object: CrmObject, constraint: string | undefined): CrmField[] {
+  return object.fields.filter(({ relation }) => {
+    const group = relation?.group ?? null;
+    return group !== null && nameOf(object.tableName, snakeCase(group), "one_of") === constraint;
+  });
+}
+
+function mayHaveOne(object: CrmObject, fields: readonly CrmField[], cause: { cause: unknown }): StepError {
+  const names = fields.map(({ name }) => name);
+  const details = {
+    issues: names.map((name) => ({ path: `values.${name}`, message: "may not be set beside another of them" })),
+  };
+  const message = `${object.name}: of ${names.join(", ")} one may have a value, no more.`;
+  return new StepError("invalid-values", message, { ...cause, details });
 }
 
 function mustHaveValue(object: CrmObject, { name }: CrmField, cause: { cause: unknown }): StepError {

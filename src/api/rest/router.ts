@@ -2,6 +2,7 @@ import { Router, type Request, type Response } from "express";
 import type { Log } from "../../log.ts";
 import type { SqlPool } from "../../sql.ts";
 import { refuseMethod } from "../mount.ts";
+import { metadataRoutes } from "./metadata/routes.ts";
 import { openApiRoutes } from "./open-api/routes.ts";
 import { operations } from "./operations.ts";
 import { findPlace } from "./place.ts";
@@ -13,7 +14,7 @@ import { restProblems } from "./problems.ts";
  */
 export function createRestRouter({ pool, log }: { pool: SqlPool; log: Log }): Router {
   const router = Router();
-  router.use(openApiRoutes(pool));
+  router.use(openApiRoutes(pool), metadataRoutes(pool));
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const own = operations.filter((operation) => operation.path === path);
     const route = router.route(path.replaceAll(/\{(\w+)\}/g, ":$1"));

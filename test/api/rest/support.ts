@@ -33,7 +33,7 @@ const page = z.strictObject({
 });
 
 type Record = z.output<typeof record>;
-export type Page = z.output<typeof page>["pageInfo"] & { records: Record[]; total: number };
+export type Page = z.output<typeof page>["pageInfo"] & { records: Record[]; total: number; totalIsEstimate: boolean };
 
 /** `/rest` of a new workspace over real HTTP; closed after the file. */
 export interface Rest extends TestWorkspace {
@@ -84,8 +84,8 @@ export async function startRest(): Promise<Rest> {
     async list(plural, query = {}) {
       const { status, body } = await call("GET", `${plural}?${new URLSearchParams(query).toString()}`);
       if (status !== 200) throw new Error(`Not listed: ${JSON.stringify(body)}`);
-      const { data, totalCount, pageInfo } = page.parse(body);
-      return { records: data[plural] ?? [], total: totalCount, ...pageInfo };
+      const { data, totalCount, totalCountIsEstimate, pageInfo } = page.parse(body);
+      return { records: data[plural] ?? [], total: totalCount, totalIsEstimate: totalCountIsEstimate, ...pageInfo };
     },
   };
 }

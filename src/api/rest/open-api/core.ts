@@ -1,11 +1,18 @@
-import { z } from "zod";
 import type { CrmObject, Objects } from "../../../crm/objects.ts";
 import type { JsonObject } from "../../../json.ts";
-import { problem } from "../../schemas.ts";
 import { duplicatesBody } from "../duplicates.ts";
 import { mergeBody } from "../merge.ts";
 import { operations, type Names, type Operation } from "../operations.ts";
 import { answerSchema } from "./answers.ts";
+import {
+  idParameter,
+  jsonSchema,
+  problemSchema,
+  queryParameters,
+  refusalReferences,
+  refusalResponses,
+  securitySchemes,
+} from "./parts.ts";
 import { objectSchemas, reference, type Schema } from "./schemas.ts";
 
 /** The OpenAPI document of a workspace's own objects, as clients are generated from. */
@@ -27,31 +34,17 @@ export function describeCore(objects: Objects, serverUrl: string): JsonObject {
     tags: list.map(({ plural, labelPlural }) => ({ name: plural, description: labelPlural })),
     paths: pathsOf(list),
     components: {
-      securitySchemes: { bearerAuth: { type: "http", scheme: "bearer", description: "An API key: tandem_…" } },
+      securitySchemes,
+      responses: refusalResponses,
       schemas: {
         ...Object.assign({}, ...list.map((object) => objectSchemas(object, { One: namesOf(object).One, schemaOf }))),
         Merge: jsonSchema(mergeBody),
         DuplicatesOf: jsonSchema(duplicatesBody),
-        Problem: jsonSchema(restProblem),
+        Problem: problemSchema,
       },
-      responses: Object.fromEntries(
-        Object.entries(refusals).map(([status, description]) => [
-          status,
-          { description, content: { "application/problem+json": { schema: reference("Problem") } } },
-        ]),
-      ),
     },
   };
 }
-
-const restProblem = problem.extend({ statusCode: z.int(), error: z.string(), messages: z.array(z.string()) });
-
-const refusals = {
-  400: "The query or the body is not valid, or a unique value is taken (`code` is `record-exists`)",
-  401: "No API key, or one that does not exist",
-  404: "There is no such object, or no such record",
-  503: "The database is away; try again",
-} as const;
 
 /** An object's names as the operations write them. */
 export function namesOf({ name, plural }: Pick<CrmObject, "name" | "plural">): Names {
@@ -85,29 +78,9 @@ function describeOperation(operation: Operation, object: CrmObject): JsonObject 
         description: "Done",
         content: { "application/json": { schema: answerSchema(operation, names) } },
       },
-      ...Object.fromEntries(
-        Object.keys(refusals).map((refused) => [refused, { $ref: `#/components/responses/${refused}` }]),
-      ),
+      ...refusalReferences,
     },
   };
-}
-
-const idParameter: Schema = { name: "id", in: "path", required: true, schema: { type: "string", format: "uuid" } };
-
-/** The parameters of a query, from the schema that reads it. */
-export function queryParameters(query: z.ZodObject): Schema[] {
-  const { properties = {}, required = [] } = jsonSchema(query) as {
-    properties?: Record<string, JsonObject>;
-    required?: string[];
-  };
-  return Object.entries(properties).map(([name, { description, example, ...schema }]) => ({
-    name,
-    in: "query",
-    required: required.includes(name),
-    ...(description === undefined ? {} : { description }),
-    schema,
-    ...(example === undefined ? {} : { example }),
-  }));
 }
 
 function bodySchema(body: NonNullable<Operation["body"]>, { One }: Names): Schema {
@@ -134,10 +107,4 @@ function bodySchema(body: NonNullable<Operation["body"]>, { One }: Names): Schem
     case "merge":
       return reference("Merge");
   }
-}
-
-/** JSON Schema of what a zod schema reads. */
-function jsonSchema(schema: z.ZodType): JsonObject {
-  const { $schema: _dialect, id: _id, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return rest as JsonObject;
 }
