@@ -114,7 +114,8 @@ function nullSql(leaf: FilterLeaf, context: Context): string {
 
 function containsAnySql(leaf: FilterLeaf, target: Target, { statement }: Context): string {
   if (target.comparesAs !== "list") throw refused(`"containsAny" looks into lists, and ${leaf.path.join(".")} is none`);
-  return `(${target.sql} ?| ${statement.param(leaf.value, "text[]")})`;
+  const items = statement.param(leaf.value, "text[]");
+  return target.type === "jsonb" ? `(${target.sql} ?| ${items})` : `(${target.sql} && ${items})`;
 }
 
 /** Looks at text as it was written. `%` and `_` are wildcards, `\` makes them plain. */
