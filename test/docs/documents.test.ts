@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createStepKinds } from "../../src/activities/registry.ts";
+import { comparators } from "../../src/api/rest/filter-syntax.ts";
+import { operations } from "../../src/api/rest/operations.ts";
 import { fieldTypes } from "../../src/crm/field-types.ts";
 import { environmentKeys, projectRoot, readConfig } from "../../src/config.ts";
 import { controlKinds } from "../../src/definition/schema.ts";
@@ -51,6 +53,19 @@ test("every code of a step's error is described, and no other", async () => {
   found.delete("concurrency-key");
   expect(new Set(codesIn(ofSteps))).toEqual(found);
   expect(codesIn(ofRuns)).toContain("concurrency-key");
+});
+
+test("every route, parameter and comparator of records is described, and no other", async () => {
+  const [routes = "", parameters = "", filters = ""] = (await read("docs/records.md")).split(/^## /m).slice(1);
+  const served = operations.filter(({ method }) => method !== "put");
+  expect(
+    codesIn(routes)
+      .filter((code) => /^[A-Z]+ \//.test(code))
+      .toSorted(),
+  ).toEqual(served.map(({ method, path }) => `${method.toUpperCase()} ${path}`).toSorted());
+  const taken = operations.flatMap(({ query }) => Object.keys(query.shape));
+  expect(codesIn(parameters).toSorted()).toEqual([...new Set(taken)].toSorted());
+  expect(codesIn(filters.split("| comparator |")[1] ?? "").toSorted()).toEqual(comparators.toSorted());
 });
 
 test("every variable of the environment is in .env.example, and no other", async () => {
