@@ -1,6 +1,6 @@
 import type { LoadedVersion } from "../catalog/versions.ts";
 import type { Log } from "../log.ts";
-import { getObjects } from "../crm/objects.ts";
+import { getObjects } from "../crm/load-objects.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import type { SqlPool } from "../sql.ts";
 import type { StepContext, StepKinds } from "./step-kind.ts";

@@ -4,7 +4,7 @@ import type { Evaluation } from "../definition/expressions.ts";
 import { planNodes, type PlanStep } from "../definition/plan.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import { createLookup, indexPlan, needsOf, pathKey, type KnownRow, type Needs, type PlanIndex } from "../runs/scope.ts";
-import { getObjects } from "../crm/objects.ts";
+import { getObjects } from "../crm/load-objects.ts";
 import type { Environment } from "./environment.ts";
 import { referencesOf } from "./perform.ts";
 import { followingsOf, followRelations, withFollowed, type Following } from "./related.ts";

@@ -1,6 +1,6 @@
 import type { StepKinds } from "../activities/step-kind.ts";
 import type { Config } from "../config.ts";
-import { getObjects } from "../crm/objects.ts";
+import { getObjects } from "../crm/load-objects.ts";
 import { createId } from "../ids.ts";
 import { triggerKinds } from "../triggers/registry.ts";
 import { inTransaction, type SqlPool } from "../sql.ts";

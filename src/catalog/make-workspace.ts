@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { getObjects } from "../crm/objects.ts";
+import { getObjects } from "../crm/load-objects.ts";
 import { createRecord, createWriter } from "../crm/operations.ts";
 import { createWorkspaceSchema } from "../crm/schema.ts";
 import { ProblemError } from "../errors.ts";

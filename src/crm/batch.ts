@@ -1,10 +1,9 @@
 import { StepError, type Issue } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { createStatement, inTransaction, type Sql } from "../sql.ts";
+import { inTransaction, type Sql } from "../sql.ts";
 import { firstOfEach, foldRows, prepareRows, type BatchKind, type BatchRow } from "./batch-rows.ts";
-import { addBatch, addInput, type Matcher, type StatementRow } from "./batch-statement.ts";
-import { findTarget } from "./filter.ts";
-import { lockKeySql, lockScope } from "./match.ts";
+import { lockMatches, matchersOf, toStatementRow } from "./batch-locks.ts";
+import { addBatch } from "./batch-statement.ts";
 import { checkModes, type WriteModes } from "./modes.ts";
 import type { CrmField, CrmObject } from "./objects.ts";
 import { contended, isTaken, notFound, recordExists, refusalOf, untilSettled } from "./refusals.ts";
@@ -84,7 +83,7 @@ async function writeBatch(writer: Writer, batch: Batch, kind: BatchKind): Promis
       for (const [n, error] of refused) settle(work, [n], refusedBy(error));
       const related = await refuseUnrelated(work, rows);
       const folded = foldRows(related, batch.modes);
-      await lockMatches(work, folded);
+      await lockMatches(sql, { workspace: writer.workspace, object: batch.object }, folded);
       await writeRounds(work, folded);
       const outcomes = batch.rows.map((_row, n) => outcomeOf(work, n));
       await batch.andThen?.(sql, outcomes);
@@ -134,51 +133,6 @@ async function refuseUnrelated(work: Work, rows: readonly BatchRow[]): Promise<B
     settle(work, members, refusedBy(new StepError("related-record-not-found", sentence)));
     return false;
   });
-}
-
-/** Match fields that no unique index guards are locked by their values, in order, in a statement before the one that reads. */
-async function lockMatches({ writer, sql, batch }: Work, rows: readonly BatchRow[]): Promise<void> {
-  const { object } = batch;
-  const unguarded = matchersOf(rows).filter(({ parts }) => parts.length > 0 && !isGuarded(object, parts));
-  if (unguarded.length === 0) return;
-  const statement = createStatement();
-  addInput(statement, rows.map(toStatementRow));
-  const scope = statement.param(lockScope(writer.workspace, object), "text");
-  const keys = unguarded.map(({ key, parts }) => {
-    const values = parts.map(({ path, isNull }) => {
-      const target = findTarget(object, path, "t", "match");
-      const given = target.parameter(`(i.v #>> ${statement.param(path, "text[]")})::${target.type}`);
-      return { path: statement.param(path.join("."), "text"), value: isNull ? "null::text" : given };
-    });
-    return `select ${lockKeySql(scope, values)} as key from input i where i.by = ${statement.param(key, "text")}`;
-  });
-  const { text, values } = statement.query(
-    `select pg_advisory_xact_lock(k.key) from (select distinct key from (${keys.join(" union all ")}) a order by key offset 0) k`,
-  );
-  await sql.query(text, values);
-}
-
-function isGuarded(object: CrmObject, parts: Matcher["parts"]): boolean {
-  const [first] = parts;
-  return parts.length === 1 && first?.isNull === false && object.field(first.path[0] ?? "")?.unique === true;
-}
-
-function matchersOf(rows: readonly BatchRow[]): Matcher[] {
-  return [
-    ...new Map(
-      rows.flatMap(({ matched }) => (matched === null ? [] : [[matched.matcher.key, matched.matcher]])),
-    ).values(),
-  ];
-}
-
-function toStatementRow({ members, id, matched, newId, values }: BatchRow): StatementRow {
-  return {
-    n: members[0] ?? 0,
-    id,
-    by: matched?.matcher.key ?? null,
-    newId,
-    v: Object.fromEntries(values.map(({ field, value }) => [field.name, value])),
-  };
 }
 
 /** Each round writes one row of each record; what others were faster with comes again. */

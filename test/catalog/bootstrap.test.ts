@@ -3,7 +3,7 @@ import { ensureInstallation } from "../../src/catalog/bootstrap.ts";
 import { listTemplates } from "../../src/catalog/templates.ts";
 import { listWorkflows } from "../../src/catalog/workflows.ts";
 import { loadWorkspace } from "../../src/catalog/workspaces.ts";
-import { getObjects } from "../../src/crm/objects.ts";
+import { getObjects } from "../../src/crm/load-objects.ts";
 import { findApiKey } from "../../src/vault/api-keys.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { config, kinds } from "./support.ts";

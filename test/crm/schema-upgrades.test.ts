@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { loadWorkspace } from "../../src/catalog/workspaces.ts";
-import { getObjects } from "../../src/crm/objects.ts";
+import { getObjects } from "../../src/crm/load-objects.ts";
 import { createRecord, createWriter } from "../../src/crm/operations.ts";
 import { upgradeSchemas } from "../../src/crm/schema-upgrades.ts";
 import { createTestDatabase } from "../support/database.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { getObjects } from "../../src/crm/objects.ts";
+import { getObjects } from "../../src/crm/load-objects.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createCrm } from "./support.ts";
 

@@ -1,5 +1,6 @@
 import { loadWorkspace } from "../../src/catalog/workspaces.ts";
-import { getObjects, type Actor, type CrmObject, type Objects } from "../../src/crm/objects.ts";
+import { getObjects } from "../../src/crm/load-objects.ts";
+import type { Actor, CrmObject, Objects } from "../../src/crm/objects.ts";
 import { createWriter, type Change, type Writer } from "../../src/crm/operations.ts";
 import { createWorkspaceSchema } from "../../src/crm/schema.ts";
 import { createRecord } from "../../src/crm/operations.ts";

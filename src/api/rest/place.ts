@@ -1,5 +1,6 @@
 import type { Request, Response } from "express";
-import { getObjects, type CrmObject, type Objects } from "../../crm/objects.ts";
+import { getObjects } from "../../crm/load-objects.ts";
+import type { CrmObject, Objects } from "../../crm/objects.ts";
 import { createWriter, type Writer } from "../../crm/operations.ts";
 import { didYouMean } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";

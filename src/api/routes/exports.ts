@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { filterSql } from "../../crm/filter.ts";
-import { getObjects, type CrmObject, type Objects } from "../../crm/objects.ts";
+import { getObjects } from "../../crm/load-objects.ts";
+import type { CrmObject, Objects } from "../../crm/objects.ts";
 import type { Where } from "../../crm/selection.ts";
 import { exportRecords, findWritten, type ExportRequest } from "../../crm/transfer/export.ts";
 import { formats } from "../../crm/transfer/settings.ts";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { checkModes } from "../../crm/modes.ts";
-import { getObjects, type CrmObject, type Objects } from "../../crm/objects.ts";
+import { getObjects } from "../../crm/load-objects.ts";
+import type { CrmObject, Objects } from "../../crm/objects.ts";
 import {
   cancelImport,
   createImport,

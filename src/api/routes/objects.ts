@@ -11,64 +11,12 @@ import {
 import { findField, findObject } from "../../crm/metadata/find.ts";
 import { createIndex, removeIndex } from "../../crm/metadata/indexes.ts";
 import { changeObject, createObject, removeObject } from "../../crm/metadata/objects.ts";
-import { listStored, type StoredField, type StoredIndex, type StoredObject } from "../../crm/metadata/stored.ts";
-import { namesOf } from "../../crm/metadata/build.ts";
-import { fieldTypes, type FieldTypeInfo } from "../../crm/field-types.ts";
-import { baseFields } from "../../crm/objects.ts";
+import { listStored } from "../../crm/metadata/stored.ts";
 import type { SqlPool } from "../../sql.ts";
 import type { Workspace } from "../../workspace.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
-import { id, json } from "../schemas.ts";
-
-const failure = z.object({ code: z.string(), message: z.string(), rows: z.array(z.string()).optional() }).nullable();
-const field = z
-  .object({
-    id: id.nullable().meta({ description: "null: every object has it" }),
-    name: z.string(),
-    label: z.string(),
-    description: z.string().nullable(),
-    icon: z.string().nullable(),
-    type: z.string(),
-    state: z
-      .enum(["building", "active", "inactive"])
-      .meta({ description: "building: there as soon as its indexes are" }),
-    standard: z.boolean(),
-    required: z.boolean(),
-    unique: z.boolean(),
-    indexed: z.boolean(),
-    searchable: z.boolean(),
-    defaultValue: json,
-    settings: json.meta({ description: "Options, decimals, the object of a relation and its other side" }),
-    subFields: z.array(z.string()).optional().meta({ description: "Of a composite" }),
-    failure: failure.meta({ description: "Why what was last asked of it was given up" }),
-  })
-  .meta({ id: "Field" });
-const index = z
-  .object({
-    id,
-    fields: z.array(z.string()),
-    unique: z.boolean(),
-    standard: z.boolean(),
-    state: z.enum(["building", "active", "failed"]),
-    failure,
-  })
-  .meta({ id: "Index" });
-const object = z
-  .object({
-    id,
-    name: z.string(),
-    plural: z.string(),
-    label: z.string(),
-    labelPlural: z.string(),
-    description: z.string().nullable(),
-    icon: z.string().nullable(),
-    standard: z.boolean(),
-    state: z.enum(["active", "inactive"]),
-    duplicateCriteria: z.array(z.array(z.string())),
-    fields: z.array(field),
-    indexes: z.array(index),
-  })
-  .meta({ id: "Object" });
+import { id } from "../schemas.ts";
+import { describeField, describeIndex, describeObject, field, index, object } from "./object-shapes.ts";
 
 const ofObject = z.strictObject({ object: z.string().meta({ description: "Name, plural or id", example: "person" }) });
 const ofField = ofObject.extend({ field: z.string().meta({ description: "Name or id", example: "jobTitle" }) });
@@ -243,47 +191,4 @@ function indexEndpoints(pool: SqlPool): Endpoint[] {
 
 function made(body: unknown): Answer {
   return { status: 201, body };
-}
-
-function describeObject(stored: StoredObject) {
-  const { tableName: _table, fields, indexes, ...rest } = stored;
-  return {
-    ...rest,
-    fields: [...baseFields.map(describeBase), ...fields.filter(({ state }) => state !== "removed").map(describeField)],
-    indexes: indexes.filter(({ state }) => state !== "removed").map((each) => describeIndex(stored, each)),
-  };
-}
-
-function describeBase({ name, label, type }: (typeof baseFields)[number]) {
-  return {
-    id: null,
-    name,
-    label,
-    description: null,
-    icon: null,
-    type,
-    state: "active",
-    standard: true,
-    required: false,
-    unique: false,
-    indexed: name === "createdAt",
-    searchable: false,
-    defaultValue: null,
-    settings: {},
-    ...subFieldsOf(type),
-    failure: null,
-  };
-}
-
-function describeField({ columnName: _column, wanted: _wanted, position: _position, ...stored }: StoredField) {
-  return { ...stored, ...subFieldsOf(stored.type) };
-}
-
-function subFieldsOf(type: StoredField["type"]): { subFields?: string[] } {
-  const { subFields }: FieldTypeInfo = fieldTypes[type];
-  return subFields === undefined ? {} : { subFields: Object.keys(subFields) };
-}
-
-function describeIndex(owner: StoredObject, { name: _name, parts, ...stored }: StoredIndex) {
-  return { ...stored, fields: namesOf(owner, { parts }) };
 }

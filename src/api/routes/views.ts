@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { getObjects, type CrmObject, type Objects } from "../../crm/objects.ts";
+import { getObjects } from "../../crm/load-objects.ts";
+import type { CrmObject, Objects } from "../../crm/objects.ts";
 import { changeView, createView, deleteView, getView, listViews, viewName, viewShape } from "../../crm/views.ts";
 import { didYouMean } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";

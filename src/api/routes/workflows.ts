@@ -2,7 +2,7 @@ import { z } from "zod";
 import { activateWorkflow, deactivateWorkflow } from "../../catalog/activation.ts";
 import { createWorkflow, saveDraft, setSettings, type Catalog } from "../../catalog/drafts.ts";
 import { getWorkflow, listVersions, listWorkflows, type Version, type Workflow } from "../../catalog/workflows.ts";
-import { getObjects } from "../../crm/objects.ts";
+import { getObjects } from "../../crm/load-objects.ts";
 import { listViewNames } from "../../crm/views.ts";
 import { ProblemError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";

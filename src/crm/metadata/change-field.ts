@@ -3,7 +3,7 @@ import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
 import { identifier, type Sql } from "../../sql.ts";
 import { constantSql, qualified, type Table, type TableField } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
-import { build, type Metadata } from "./build.ts";
+import { build } from "./build.ts";
 import { checkField, parseDefault, storedOptions } from "./check-field.ts";
 import type { FieldChange } from "./definitions.ts";
 import { findField, findObject, refuseUsed } from "./find.ts";
@@ -14,6 +14,7 @@ import {
   listStored,
   raiseVersion,
   tableOf,
+  type Metadata,
   type StoredField,
   type StoredObject,
   type Wanted,

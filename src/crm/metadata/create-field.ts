@@ -2,7 +2,7 @@ import { ProblemError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
 import { identifier, type Sql } from "../../sql.ts";
 import { columnSql, nameOf, qualified, snakeCase, type Table, type TableField } from "../ddl.ts";
-import { build, type Metadata } from "./build.ts";
+import { build } from "./build.ts";
 import { checkField, parseDefault, settingsOf } from "./check-field.ts";
 import { labelOf, type FieldInput } from "./definitions.ts";
 import { findObject } from "./find.ts";
@@ -13,6 +13,7 @@ import {
   listStored,
   raiseVersion,
   tableOf,
+  type Metadata,
   type StoredField,
   type StoredObject,
   type Wanted,

@@ -1,8 +1,7 @@
 import { didYouMean } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import { describeUses, findUses, type Use } from "./uses.ts";
-import type { Metadata } from "./build.ts";
-import { listStored, type StoredField, type StoredObject } from "./stored.ts";
+import { listStored, type Metadata, type StoredField, type StoredObject } from "./stored.ts";
 import type { Sql } from "../../sql.ts";
 import { isUuid } from "../../ids.ts";
 

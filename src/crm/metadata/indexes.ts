@@ -3,11 +3,11 @@ import { createId } from "../../ids.ts";
 import type { Sql } from "../../sql.ts";
 import { nameOf, snakeCase } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
-import { build, namesOf, type Metadata } from "./build.ts";
+import { build } from "./build.ts";
 import type { IndexInput } from "./definitions.ts";
 import { findField, findObject } from "./find.ts";
 import { refused } from "./names.ts";
-import { baseField, findStored, type StoredIndex, type StoredObject } from "./stored.ts";
+import { baseField, findStored, namesOf, type Metadata, type StoredIndex, type StoredObject } from "./stored.ts";
 
 /**
  * Makes an index over several fields while others work; unique: no two records have the same in all of

@@ -6,7 +6,7 @@ import { snakeCase } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
 import { createObjects } from "../schema.ts";
 import { linkField, linkObjects, type FieldDefinition } from "../standard-objects.ts";
-import { build, type Metadata } from "./build.ts";
+import { build } from "./build.ts";
 import { checkField, parseDefault, settingsOf } from "./check-field.ts";
 import { addFields } from "./create-field.ts";
 import { labelOf, type FieldInput, type ObjectChange, type ObjectInput } from "./definitions.ts";
@@ -14,7 +14,7 @@ import { findObject, refuseUsed } from "./find.ts";
 import { insertIndex } from "./indexes.ts";
 import { changeTables } from "./live-ddl.ts";
 import { checkFieldName, checkObjectNames, freeName, refused } from "./names.ts";
-import { findStored, listStored, raiseVersion, type StoredObject, type Wanted } from "./stored.ts";
+import { findStored, listStored, raiseVersion, type Metadata, type StoredObject, type Wanted } from "./stored.ts";
 
 /** Makes an object with its fields, and lets tasks and notes be linked to its records. */
 export async function createObject(metadata: Metadata, input: ObjectInput): Promise<StoredObject> {

@@ -1,10 +1,16 @@
 import { z } from "zod";
 import type { Json, JsonObject } from "../../json.ts";
-import type { Sql } from "../../sql.ts";
+import type { Sql, SqlPool } from "../../sql.ts";
 import type { Workspace } from "../../workspace.ts";
 import type { IndexPart, Table, TableField } from "../ddl.ts";
 import { fieldTypes, type FieldType } from "../field-types.ts";
 import { baseFields } from "../objects.ts";
+
+/** Where the metadata changes. */
+export interface Metadata {
+  readonly pool: SqlPool;
+  readonly workspace: Workspace;
+}
 
 const jsonObject = z.record(z.string(), z.json()) as z.ZodType<JsonObject>;
 
@@ -134,4 +140,12 @@ export async function raiseVersion(sql: Sql, workspace: Pick<Workspace, "id">): 
   await sql.query("update tandem.workspaces set metadata_version = metadata_version + 1 where id = $1::uuid", [
     workspace.id,
   ]);
+}
+
+/** An index's fields as the API names them. */
+export function namesOf({ fields }: StoredObject, { parts }: Pick<StoredIndex, "parts">): string[] {
+  return parts.map((part) => {
+    const name = "base" in part ? part.base : (fields.find(({ id }) => id === part.fieldId)?.name ?? "");
+    return part.subField === null ? name : `${name}.${part.subField}`;
+  });
 }

@@ -4,7 +4,7 @@ import { changeField } from "../../../src/crm/metadata/change-field.ts";
 import { createField } from "../../../src/crm/metadata/create-field.ts";
 import { createIndex } from "../../../src/crm/metadata/indexes.ts";
 import { resumeBuilding } from "../../../src/crm/metadata/keeper.ts";
-import { getObjects } from "../../../src/crm/objects.ts";
+import { getObjects } from "../../../src/crm/load-objects.ts";
 import { createRecord, createWriter, updateRecord } from "../../../src/crm/operations.ts";
 import { findRecord } from "../../../src/crm/read.ts";
 import type { SqlPool } from "../../../src/sql.ts";

@@ -1,6 +1,6 @@
 import { Router, type Request, type Response } from "express";
 import { z } from "zod";
-import type { Metadata } from "../../../crm/metadata/build.ts";
+import type { Metadata } from "../../../crm/metadata/stored.ts";
 import { changeField, removeField } from "../../../crm/metadata/change-field.ts";
 import { createField } from "../../../crm/metadata/create-field.ts";
 import { changeObject, createObject, removeObject } from "../../../crm/metadata/objects.ts";

@@ -1,5 +1,5 @@
 import { Router, type Request } from "express";
-import { getObjects } from "../../../crm/objects.ts";
+import { getObjects } from "../../../crm/load-objects.ts";
 import type { SqlPool } from "../../../sql.ts";
 import { getCaller } from "../../auth.ts";
 import { refuseMethod } from "../../mount.ts";

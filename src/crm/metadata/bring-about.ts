@@ -1,0 +1,201 @@
+import { inTransaction, sqlState, type SqlPool } from "../../sql.ts";
+import {
+  fieldIndex,
+  fieldsIndex,
+  foreignKeySql,
+  nameOf,
+  requiredSql,
+  searchIndex,
+  uniqueIndex,
+  type IndexDefinition,
+  type Table,
+} from "../ddl.ts";
+import { BrokenRows, findDuplicates, findUnfilled } from "./broken-rows.ts";
+import { addConstraint, dropConstraint, dropIndex, ensureIndex, listIndexes, validateConstraint } from "./live-ddl.ts";
+import {
+  namesOf,
+  partsOf,
+  raiseVersion,
+  tableOf,
+  type Failure,
+  type Metadata,
+  type StoredField,
+  type StoredIndex,
+  type StoredObject,
+  type Wanted,
+} from "./stored.ts";
+
+/** An object that is being changed. */
+export interface Building extends Metadata {
+  readonly object: StoredObject;
+}
+
+/** Brings about what is wanted of a field; each step may be done again. */
+export async function changeField(building: Building, field: StoredField, wanted: Wanted): Promise<void> {
+  const { pool, workspace, object } = building;
+  const table = tableOf(workspace, object);
+  try {
+    if (wanted.related === true) await relate(building, table, field);
+    if (wanted.required !== undefined) await changeRequired(pool, table, { field, required: wanted.required });
+    if (wanted.unique !== undefined) await changeUnique(pool, table, { field, unique: wanted.unique });
+    if (wanted.indexed !== undefined)
+      await changeIndexed(pool, table, { index: fieldIndex(table, field), indexed: wanted.indexed });
+    // Before it is hidden: nobody says its value any more.
+    if (wanted.state === "removed" && field.required)
+      await dropConstraint(pool, table, nameOf(table.tableName, field.columnName, "required"));
+  } catch (error) {
+    if (!(error instanceof BrokenRows)) throw error;
+    await giveUp(building, field, error.failure);
+    return;
+  }
+  await changeSearched(building, table, { field, wanted });
+}
+
+async function relate({ pool, workspace }: Building, table: Table, field: StoredField): Promise<void> {
+  const { rows } = await pool.query<{ tableName: string }>(
+    `select table_name as "tableName" from tandem.objects where workspace_id = $1::uuid and name = $2 and state <> 'removed'`,
+    [workspace.id, field.settings["object"]],
+  );
+  const [target] = rows;
+  if (target === undefined) throw new Error(`The object that ${field.name} points to is gone.`);
+  const name = nameOf(table.tableName, field.columnName, "fkey");
+  await addConstraint(pool, table, { name, sql: foreignKeySql(table, field.columnName, target.tableName) });
+  await validateConstraint(pool, table, name);
+}
+
+async function changeRequired(
+  pool: SqlPool,
+  table: Table,
+  { field, required }: { field: StoredField; required: boolean },
+): Promise<void> {
+  const name = nameOf(table.tableName, field.columnName, "required");
+  if (!required) return dropConstraint(pool, table, name);
+  await addConstraint(pool, table, { name, sql: requiredSql(table, field) });
+  try {
+    await validateConstraint(pool, table, name);
+  } catch (error) {
+    if (sqlState(error)?.code !== "23514") throw error;
+    await dropConstraint(pool, table, name);
+    throw await findUnfilled(pool, table, field);
+  }
+}
+
+async function changeUnique(
+  pool: SqlPool,
+  table: Table,
+  { field, unique }: { field: StoredField; unique: boolean },
+): Promise<void> {
+  const index = uniqueIndex(table, field);
+  if (!unique) return dropIndex(pool, table, index.name);
+  await makeUnique(pool, table, { index, names: [field.name] });
+}
+
+async function makeUnique(
+  pool: SqlPool,
+  table: Table,
+  { index, names }: { index: IndexDefinition; names: readonly string[] },
+): Promise<void> {
+  try {
+    await ensureIndex(pool, table, index);
+  } catch (error) {
+    if (sqlState(error)?.code !== "23505") throw error;
+    throw await findDuplicates(pool, table, { index, names });
+  }
+}
+
+async function changeIndexed(
+  pool: SqlPool,
+  table: Table,
+  { index, indexed }: { index: IndexDefinition; indexed: boolean },
+): Promise<void> {
+  if (indexed) await ensureIndex(pool, table, index);
+  else await dropIndex(pool, table, index.name);
+}
+
+/** The index that search will look into is there before search looks, the other goes when it does not any more. */
+async function changeSearched(
+  building: Building,
+  table: Table,
+  { field, wanted }: { field: StoredField; wanted: Wanted },
+): Promise<void> {
+  const { pool, object } = building;
+  const next = searchIndex(
+    table,
+    object.fields.filter((each) => isSearched(each, each.id === field.id ? wanted : {})),
+  );
+  if (next !== undefined) await ensureIndex(pool, table, next);
+  await conclude(building, field, wanted);
+  for (const name of await listIndexes(pool, table, "search"))
+    if (name !== next?.name) await dropIndex(pool, table, name);
+}
+
+function isSearched(field: StoredField, wanted: Wanted): boolean {
+  return stateAfter(field, wanted) === "active" && (wanted.searchable ?? field.searchable);
+}
+
+function stateAfter({ state, wanted: own }: StoredField, wanted: Wanted): StoredField["state"] {
+  if (wanted.state !== undefined) return wanted.state;
+  // What is still to be built is not searched before it is.
+  return state === "building" && (own === null || own === wanted) ? "active" : state;
+}
+
+async function conclude({ pool, workspace }: Building, field: StoredField, wanted: Wanted): Promise<void> {
+  await inTransaction(pool, async (sql) => {
+    await sql.query(
+      `update tandem.fields set required = coalesce($2::boolean, required), is_unique = coalesce($3::boolean, is_unique),
+         is_indexed = coalesce($4::boolean, is_indexed), is_searchable = coalesce($5::boolean, is_searchable), state = $6::text,
+         removed_at = case when $6::text = 'removed' then now() end, failure = null,
+         -- What somebody else wanted of it meanwhile stays wanted.
+         wanted = case when wanted = $7::jsonb then null else wanted end
+       where id = $1::uuid`,
+      [
+        field.id,
+        wanted.required ?? null,
+        wanted.unique ?? null,
+        wanted.indexed ?? null,
+        wanted.searchable ?? null,
+        stateAfter(field, wanted),
+        JSON.stringify(wanted),
+      ],
+    );
+    await raiseVersion(sql, workspace);
+  });
+}
+
+async function giveUp({ pool }: Building, field: StoredField, failure: Failure): Promise<void> {
+  await pool.query("update tandem.fields set wanted = null, failure = $2::jsonb where id = $1::uuid", [
+    field.id,
+    JSON.stringify(failure),
+  ]);
+}
+
+/** Makes or drops an index over several fields. */
+export async function changeIndex(building: Building, stored: StoredIndex): Promise<void> {
+  const { pool, workspace, object } = building;
+  const table = tableOf(workspace, object);
+  if (stored.state === "removed") {
+    await inTransaction(pool, async (sql) => {
+      await sql.query("delete from tandem.indexes where id = $1::uuid", [stored.id]);
+      await raiseVersion(sql, workspace);
+    });
+    return dropIndex(pool, table, stored.name);
+  }
+  const parts = partsOf(object, stored);
+  if (parts === undefined) throw new Error(`A field of the index ${stored.name} is gone.`);
+  const index = fieldsIndex(stored.name, parts, { unique: stored.unique });
+  try {
+    if (stored.unique) await makeUnique(pool, table, { index, names: namesOf(object, stored) });
+    else await ensureIndex(pool, table, index);
+  } catch (error) {
+    if (!(error instanceof BrokenRows)) throw error;
+    await pool.query("update tandem.indexes set state = 'failed', failure = $2::jsonb where id = $1::uuid", [
+      stored.id,
+      JSON.stringify(error.failure),
+    ]);
+    return;
+  }
+  await inTransaction(pool, async (sql) => {
+    await sql.query("update tandem.indexes set state = 'active', failure = null where id = $1::uuid", [stored.id]);
+    await raiseVersion(sql, workspace);
+  });
+}
