@@ -153,7 +153,8 @@ export function searchIndex({ tableName }: Table, fields: readonly TableField[])
   const expression = searchExpression(fields.map(described));
   // Another choice of fields is another index: its name tells which.
   const hash = createHash("sha1").update(expression).digest("hex").slice(0, 8);
-  const body = `using gin ((${expression})) with (fastupdate = off)`;
+  // New words wait in a list, in kilobytes, which makes writing faster and which every search reads through.
+  const body = `using gin ((${expression})) with (gin_pending_list_limit = 1024)`;
   return { name: nameOf(tableName, hash, "search"), unique: false, body };
 }
 
