@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { startGateway } from "./gateway.ts";
@@ -6,7 +6,8 @@ import { startGateway } from "./gateway.ts";
 const { pool } = await createTestDatabase();
 const { call, strangerKey } = await startGateway(pool);
 
-const at = (path: string, query: Record<string, string> = {}): string => `${path}?${new URLSearchParams(query)}`;
+const at = (path: string, query: Record<string, string> = {}): string =>
+  `${path}?${new URLSearchParams(query).toString()}`;
 const exported = (object: string, query: Record<string, string> = {}, key?: string) =>
   call("GET", at(`/api/exports/${object}`, query), key === undefined ? {} : { key });
 
@@ -51,8 +52,13 @@ const opportunities: JsonObject[] = [
   { name: "Late", closeDate: "9999-12-31T23:59:59.999Z", stage: null },
 ];
 
-for (const [plural, records] of Object.entries({ companies, people, opportunities }))
-  for (const body of records) expect((await call("POST", `/rest/${plural}`, { body })).status).toBe(201);
+beforeAll(async () => {
+  for (const [plural, records] of Object.entries({ companies, people, opportunities }))
+    for (const body of records) {
+      const { status, text } = await call("POST", `/rest/${plural}`, { body });
+      if (status !== 201) throw new Error(text);
+    }
+});
 
 describe.each(["csv", "json-lines"])("a file of %s", (format) => {
   test("brings every record to another workspace as it was", async () => {

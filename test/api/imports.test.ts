@@ -171,7 +171,7 @@ describe("a file that is broken off", () => {
       duplex: "half",
       headers: { authorization: `Bearer ${key}` },
     } as RequestInit);
-    await expect(cut).rejects.toThrow();
+    await expect(cut).rejects.toThrow("fetch failed");
     await expect.poll(async () => (await call("GET", `/api/imports/${id}`)).body["status"]).toBe("waiting");
     const { body: state } = await call("GET", `/api/imports/${id}`);
     expect(part.slice(0, Number(state["offset"])).endsWith("\n")).toBe(true);

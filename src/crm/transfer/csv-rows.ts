@@ -76,7 +76,7 @@ export function splitCells(text: string, delimiter: Delimiter): Cell[] | string 
     if (typeof cell === "string") return `${cell} in cell ${cells.length + 1}`;
     cells.push(cell.value);
     if (cell.end === text.length) return cells;
-    if (text[cell.end] !== delimiter) return `has text behind a closing quote in cell ${cells.length + 1}`;
+    if (text[cell.end] !== delimiter) return `has text behind a closing quote in cell ${cells.length}`;
     from = cell.end + 1;
   }
 }
