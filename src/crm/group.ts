@@ -5,7 +5,7 @@ import { dimensionSql, type Dimension } from "./group-dimensions.ts";
 import { recordJson, type CrmObject, type Objects } from "./objects.ts";
 import { findTarget, invalidFilter } from "./target.ts";
 
-export { granularities, type Dimension, type Granularity } from "./group-dimensions.ts";
+export { granularities, type Dimension } from "./group-dimensions.ts";
 
 interface Direction {
   readonly direction: "asc" | "desc";

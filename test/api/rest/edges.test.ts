@@ -83,9 +83,7 @@ describe("is stored exactly", () => {
     const made = await make(plural, { [field]: value } as JsonObject);
     const { body } = await call("GET", `${plural}/${made.id}`);
     const [read] = Object.values(body["data"] as Record<string, JsonObject>);
-    if (typeof expected === "object" && !Array.isArray(expected))
-      expect(read![field]).toMatchObject(expected as object);
-    else expect(read![field]).toEqual(expected);
+    expect(read).toMatchObject({ [field]: expected });
     expect(made[field]).toEqual(read![field]);
     const again = await call("PATCH", `${plural}/${made.id}`, { [field]: read![field] });
     expect(again).toMatchObject({ status: 200, body: { data: expect.anything() } });
@@ -182,7 +180,7 @@ test("values at their edges are found by filters that name them exactly", async 
   }
 });
 
-test("no text, number or list in any place makes a 500", async () => {
+test("no text, number or list in any place makes a 500", { timeout: 60_000 }, async () => {
   const paths = [
     "people",
     "companies",
@@ -213,11 +211,11 @@ test("no text, number or list in any place makes a 500", async () => {
     "options",
     "type",
   );
-  await fc.assert(
+  const bodies = await fc.check(
     fc.asyncProperty(fc.constantFrom(...paths), fc.dictionary(field, value, { maxKeys: 3 }), async (path, body) => {
       const method = path.endsWith("merge") ? "PATCH" : "POST";
       const answer = await call(method, path, path.startsWith("batch") ? [body] : body);
-      expect(answer.status, JSON.stringify([path, body])).toBeLessThan(500);
+      return answer.status < 500;
     }),
     { numRuns: 200 },
   );
@@ -246,15 +244,16 @@ test("no text, number or list in any place makes a 500", async () => {
       "raw[is]:NULL",
     ),
   );
-  await fc.assert(
+  const queries = await fc.check(
     fc.asyncProperty(
       fc.constantFrom("people", "edges", "edges/groupBy"),
       fc.dictionary(parameter, text, { maxKeys: 3 }),
       async (path, query) => {
-        const answer = await call("GET", `${path}?${new URLSearchParams(query)}`);
-        expect(answer.status, JSON.stringify([path, query])).toBeLessThan(500);
+        const answer = await call("GET", `${path}?${new URLSearchParams(query).toString()}`);
+        return answer.status < 500;
       },
     ),
     { numRuns: 200 },
   );
+  expect([bodies, queries].map(({ counterexample }) => counterexample)).toEqual([null, null]);
 });

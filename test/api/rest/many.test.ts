@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { createView } from "../../../src/crm/views.ts";
 import { createId } from "../../../src/ids.ts";
 import type { JsonObject } from "../../../src/json.ts";
 import { startRest } from "./support.ts";
 
-const { call, make, list, pool } = await startRest();
+const { call, make, list, pool, objects, workspace } = await startRest();
 const idsOf = (records: unknown): string[] => (records as { id: string }[]).map(({ id }) => id);
 const dataOf = (body: JsonObject): Record<string, JsonObject[]> => body["data"] as Record<string, JsonObject[]>;
 async function kinds(id: string): Promise<string[]> {
@@ -248,7 +249,7 @@ describe("duplicates", () => {
 
 describe("groups", () => {
   const query = (parameters: Record<string, string>): string =>
-    `opportunities/groupBy?${new URLSearchParams(parameters)}`;
+    `opportunities/groupBy?${new URLSearchParams(parameters).toString()}`;
 
   test("are a bare list, with figures, in order, and a sample of each", async () => {
     const closeDate = "2025-02-05T08:00:00Z";
@@ -285,6 +286,26 @@ describe("groups", () => {
         records: [{ name: "B" }, { name: "A" }],
       },
     ]);
+  });
+
+  test("may be of what a view shows", async () => {
+    await make("opportunities", { name: "Seen", stage: "CUSTOMER" });
+    const view = await createView(
+      { sql: pool, workspaceId: workspace.id, objects },
+      {
+        object: objects.find("opportunity")!,
+        name: "won",
+        label: "Won",
+        filter: { field: "stage", operator: "equals", value: "CUSTOMER" },
+        sort: [],
+        columns: [],
+        search: null,
+      },
+    );
+    const { body } = await call("GET", query({ group_by: '[{"stage":true}]', view_id: view.id }));
+    expect(body).toMatchObject([{ groupByDimensionValues: ["CUSTOMER"] }]);
+    const other = await call("GET", `people/groupBy?group_by=[{"city":true}]&view_id=${view.id}`);
+    expect(other).toMatchObject({ status: 400, body: { detail: "view_id is a view of opportunity, not of person." } });
   });
 
   test.each([

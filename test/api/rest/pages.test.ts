@@ -44,6 +44,7 @@ test("a list goes by id unless told, 60 at a time unless told, 200 at most", asy
   expect(await list("opportunities", { limit: "0" })).toEqual({
     records: [],
     total: 250,
+    totalIsEstimate: false,
     hasNextPage: true,
     hasPreviousPage: false,
     startCursor: null,
