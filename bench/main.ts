@@ -13,6 +13,8 @@ import {
 import { withProduct, type Product } from "./product.ts";
 import { measureRecords } from "./records/main.ts";
 import { judgeRecords, recordLines } from "./records/report.ts";
+import { measureWorkspaces } from "./workspaces/main.ts";
+import { judgeWorkspaces, workspaceLines } from "./workspaces/report.ts";
 import { judge, print, printReport, runLines, wordOnOthers, type Figures, type Judgement } from "./report.ts";
 
 const acceptSeconds = 6;
@@ -21,7 +23,7 @@ const rounds = 3;
 const runs = { warm: 200, floor: 400, quick: 300, ordinary: 80, email: 250, single: 60 };
 
 /** Parts that can be measured by themselves: `npm run bench -- records`. */
-const parts = { runs: measureRuns, records: reportRecords };
+const parts = { runs: measureRuns, records: reportRecords, workspaces: reportWorkspaces };
 
 interface Report {
   readonly figures: object;
@@ -62,6 +64,11 @@ async function measureRuns(): Promise<Report> {
 async function reportRecords(): Promise<Report> {
   const figures = await measureRecords(say);
   return { figures, lines: recordLines(figures), judgements: judgeRecords(figures), word: "" };
+}
+
+async function reportWorkspaces(): Promise<Report> {
+  const figures = await measureWorkspaces(say);
+  return { figures, lines: workspaceLines(figures), judgements: judgeWorkspaces(figures), word: "" };
 }
 
 type OrdinaryFigures = Pick<Figures, "ordinaryRunsPerSecond" | "ordinaryFloorRunsPerSecond" | "ordinaryCpuMsPerRun">;

@@ -16,26 +16,47 @@ export type PartName = (typeof partNames)[number];
 export interface Product {
   /** Asks the API with the instance's key. Rejects when the gateway cannot be reached. */
   call(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** Sends with the instance's key what is no JSON, or what takes minutes. */
-  send(sending: Omit<Sending, "authorization">): Promise<Answer>;
+  /** Sends what is no JSON, what takes minutes, or what needs another key than the instance's. */
+  send(sending: Sending): Promise<Answer>;
   /** Posts without a key, as a web form does. */
   post(path: string, body: string): Promise<Answer>;
   /** The process that was last started as this part; it may be gone already. */
   pid(part: PartName): Promise<number | undefined>;
+  /** How long it took from the command until all of it was up. */
+  readonly upSeconds: number;
 }
 
 const processes = z.array(z.object({ name: z.string(), pid: z.number() }));
 
-/**
- * Gives `work` an instance in a temporary folder, and ends it afterwards, also when this program is told
- * to end.
- */
+/** Gives `work` an instance in a temporary folder, and ends it afterwards. */
 export async function withProduct<T>(
   environment: Readonly<Record<string, string>>,
   work: (product: Product) => Promise<T>,
 ): Promise<T> {
+  return withFolder((directory) => runProduct(directory, environment, work));
+}
+
+/** Gives `work` a temporary folder, for an instance that is started more than once. */
+export async function withFolder<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), "tandem-bench-"));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/**
+ * Gives `work` an instance that lives in a folder, and ends it afterwards, also when this program is told
+ * to end.
+ */
+export async function runProduct<T>(
+  directory: string,
+  environment: Readonly<Record<string, string>>,
+  work: (product: Product) => Promise<T>,
+): Promise<T> {
   const port = await chooseFreePort();
+  const begun = performance.now();
   const child = spawn(process.execPath, [join(projectRoot, "dist/src/supervisor/main.js")], {
     cwd: projectRoot,
     env: { ...ownEnvironment(), LOG_LEVEL: "warn", ...environment, PORT: String(port), DATA_DIR: directory },
@@ -47,11 +68,13 @@ export async function withProduct<T>(
       process.once(signal, () => reject(new Error(`Ended by ${signal}.`)));
   });
   try {
-    return await Promise.race([interrupted, untilUp(child).then(() => use({ directory, port }, work))]);
+    const using = untilUp(child).then(() =>
+      use({ directory, port, upSeconds: (performance.now() - begun) / 1_000 }, work),
+    );
+    return await Promise.race([interrupted, using]);
   } finally {
     child.kill("SIGTERM");
     await ended;
-    await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -64,7 +87,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
 }
 
 async function use<T>(
-  { directory, port }: { directory: string; port: number },
+  { directory, port, upSeconds }: { directory: string; port: number; upSeconds: number },
   work: (product: Product) => Promise<T>,
 ): Promise<T> {
   const key = (await readFile(join(directory, "api-key"), "utf8")).trim();
@@ -74,7 +97,8 @@ async function use<T>(
     return await work({
       call: (method, path, body) =>
         client.send({ method, path, authorization, body: body === undefined ? undefined : JSON.stringify(body) }),
-      send: (sending) => client.send({ ...sending, authorization }),
+      upSeconds,
+      send: (sending) => client.send({ authorization, ...sending }),
       post: (path, body) => client.send({ method: "POST", path, body }),
       async pid(part) {
         const recorded = await readFile(join(directory, "processes.json"), "utf8").catch(() => "");
