@@ -101,7 +101,7 @@ function orderSql({ value, target, statement, ...place }: Comparison, sign: ">" 
   const wanted = statement.param(checkValue(value, { ...place, target }), target.type);
   if (!order.isBeginning) return `${order.sql} ${sign} ${target.parameter(wanted)}`;
   const whole = `${target.sql} collate "C" ${sign} ${target.parameter(wanted)}`;
-  if (!order.indexed) return whole;
+  if (!order.served) return whole;
   return `(${beginningSql(target, sign.startsWith(">") ? ">=" : "<=", wanted)} and ${whole})`;
 }
 
@@ -156,7 +156,7 @@ function startsSql(comparison: Comparison): string {
   if (sought === undefined) return "false";
   const holds = `starts_with(${target.within}, ${target.part(sought)})`;
   // A domain begins otherwise where it is compared than where it was written.
-  const isServed = target.order.indexed && target.field?.compares !== "as-domain" && comparison.value !== "";
+  const isServed = target.order.served && target.field?.compares !== "as-domain" && comparison.value !== "";
   return isServed ? `(${beginningSql(target, "^@", sought)} and ${holds})` : holds;
 }
 

@@ -4,7 +4,15 @@ import { createRecent } from "../recent.ts";
 import { identifier, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 import { fieldTypes, type FieldType } from "./field-types.ts";
-import { baseFields, comparesOf, type CrmField, type CrmObject, type Inverse, type Objects } from "./objects.ts";
+import {
+  baseFields,
+  comparesOf,
+  type CrmField,
+  type CrmObject,
+  type IndexPlace,
+  type Inverse,
+  type Objects,
+} from "./objects.ts";
 
 const inverseSchema = z.object({ name: z.string(), label: z.string() }).nullable().catch(null);
 const optionsSchema = z.array(z.object({ value: z.string(), label: z.string() })).catch([]);
@@ -23,6 +31,12 @@ const fieldRow = z.object({
   searchable: z.boolean(),
   standard: z.boolean(),
 });
+const indexPart = z.object({
+  fieldId: z.string().optional(),
+  base: z.string().optional(),
+  subField: z.string().nullable(),
+});
+type IndexRow = { readonly unique: boolean; readonly parts: readonly z.output<typeof indexPart>[] };
 const objectRow = z.object({
   id: z.string(),
   name: z.string(),
@@ -34,7 +48,7 @@ const objectRow = z.object({
   duplicateCriteria: z.array(z.array(z.string())),
   tableName: z.string(),
   hiddenPointers: z.array(z.object({ table: z.string(), column: z.string() })),
-  uniqueTogether: z.array(z.array(z.string())),
+  indexes: z.array(z.object({ unique: z.boolean(), parts: z.array(indexPart) })),
   fields: z.array(fieldRow),
 });
 
@@ -56,8 +70,8 @@ export async function getObjects(sql: Sql, workspace: Workspace): Promise<Object
 // A relation is there while both of its objects are.
 const loadText = `select o.id, o.name, o.plural, o.label, o.label_plural as "labelPlural", o.description, o.standard,
     o.duplicate_criteria as "duplicateCriteria", o.table_name as "tableName",
-    coalesce((select jsonb_agg(jsonb_path_query_array(i.parts, '$[*].fieldId')) from tandem.indexes i where i.object_id = o.id and i.is_unique and i.state = 'active'), '[]'::jsonb)
-      as "uniqueTogether",
+    coalesce((select jsonb_agg(jsonb_build_object('unique', i.is_unique, 'parts', i.parts) order by i.id) from tandem.indexes i
+      where i.object_id = o.id and i.state = 'active'), '[]'::jsonb) as indexes,
     coalesce((select jsonb_agg(jsonb_build_object('table', p.table_name, 'column', f.column_name)) from tandem.fields f
         join tandem.objects p on p.id = f.object_id
       where p.workspace_id = o.workspace_id and f.type = 'RELATION' and f.settings ->> 'object' = o.name
@@ -98,13 +112,13 @@ function describeObject({ schemaName, timeZone }: Workspace, row: z.output<typeo
     searchable: false,
     standard: true,
   }));
-  const fields = [...base, ...row.fields].map((field) => describeField(field, timeZone));
+  const fields = [...base, ...row.fields].map((field) => describeField(field, { timeZone, indexes: row.indexes }));
   const byId = new Map(fields.map((field) => [field.id, field]));
   const byName = new Map(fields.map((field) => [field.name, field]));
   const byRelation = new Map(
     fields.flatMap((field) => (field.relation === undefined ? [] : [[field.relation.name, field]])),
   );
-  const { fields: _fields, uniqueTogether, ...described } = row;
+  const { fields: _fields, indexes, ...described } = row;
   return {
     ...described,
     duplicateCriteria: row.duplicateCriteria.filter((paths) =>
@@ -117,9 +131,9 @@ function describeObject({ schemaName, timeZone }: Workspace, row: z.output<typeo
     table: `${identifier(schemaName)}.${identifier(row.tableName)}`,
     timeZone,
     fields,
-    uniqueTogether: uniqueTogether.flatMap((ids) => {
-      const together = ids.flatMap((id) => byId.get(id) ?? []);
-      return together.length === ids.length ? [together] : [];
+    uniqueTogether: indexes.flatMap(({ unique, parts }) => {
+      const together = parts.flatMap(({ fieldId }) => byId.get(fieldId ?? "none") ?? []);
+      return unique && together.length === parts.length ? [together] : [];
     }),
     field: (wanted) => byName.get(wanted),
     relation: (wanted) => byRelation.get(wanted),
@@ -138,7 +152,10 @@ function withInverses(object: Described, all: readonly Described[]): CrmObject {
   return { ...object, inverses, inverse: (wanted) => byName.get(wanted) };
 }
 
-function describeField(row: z.output<typeof fieldRow>, timeZone: string): CrmField {
+function describeField(
+  row: z.output<typeof fieldRow>,
+  { timeZone, indexes }: { timeZone: string; indexes: readonly IndexRow[] },
+): CrmField {
   const { settings, type } = row;
   const decimals = settings["decimals"];
   const reading = {
@@ -153,6 +170,7 @@ function describeField(row: z.output<typeof fieldRow>, timeZone: string): CrmFie
     columnName: row.column,
     reading,
     compares: comparesOf(row),
+    indexParts: indexPlaces(row, indexes),
   };
   if (type !== "RELATION") return described;
   const name = row.name.replace(/Id$/, "");
@@ -164,4 +182,13 @@ function describeField(row: z.output<typeof fieldRow>, timeZone: string): CrmFie
     group: textOf(settings["oneOf"]) ?? null,
   };
   return { ...described, relation };
+}
+
+/** Unique ones are made on whole values, which an equality finds by itself. */
+function indexPlaces({ id, name }: z.output<typeof fieldRow>, indexes: readonly IndexRow[]): IndexPlace[] {
+  return indexes.flatMap(({ unique, parts }) =>
+    parts.flatMap(({ fieldId, base, subField }, position) =>
+      !unique && (base === name || (id !== "" && fieldId === id)) ? [{ subField, isFirst: position === 0 }] : [],
+    ),
+  );
 }

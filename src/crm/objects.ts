@@ -36,6 +36,8 @@ export interface CrmField {
   readonly unique: boolean;
   /** Whether an index of its own serves filters and sorting. */
   readonly indexed: boolean;
+  /** Indexes over several fields that have it, or a sub-field of it: whole or main sub-field, or the one named. */
+  readonly indexParts: readonly IndexPlace[];
   /** Whether full-text search looks into it. */
   readonly searchable: boolean;
   readonly standard: boolean;
@@ -52,6 +54,13 @@ export interface CrmField {
   };
   /** How text of it is compared: e-mails without case, domains normalised. */
   readonly compares: "exactly" | "without-case" | "as-domain";
+}
+
+/** Where a field stands in an index over several. */
+export interface IndexPlace {
+  /** Null: the field itself, or its main sub-field. */
+  readonly subField: string | null;
+  readonly isFirst: boolean;
 }
 
 /** A relation seen from the object that it points to: the people of a company. */

@@ -86,17 +86,17 @@ async function describeMetadata(sql: Sql, workspace: Place, object: ObjectRow): 
      where f.object_id = $1::uuid and f.name = n.name and f.standard`,
     [id, JSON.stringify(object.fields)],
   );
-  for (const { id: indexId, name, isUnique } of object.indexes)
+  for (const { id: indexId, name, parts, isUnique } of object.indexes) {
+    const named = parts.map(({ fieldId, subField }) => ({
+      name: object.fields.find((field) => field.id === fieldId)?.name ?? "",
+      subField,
+    }));
     await sql.query(
       `insert into tandem.indexes (id, object_id, name, parts, is_unique, standard, state)
-       select $1, $2, $3, (select jsonb_agg(jsonb_build_object('fieldId', f.id, 'subField', null) order by u.position)
-         from unnest($4::text[]) with ordinality u(name, position) join tandem.fields f on f.object_id = $2::uuid and f.name = u.name), $5, true, 'active'`,
-      [
-        indexId,
-        id,
-        name,
-        object.uniqueTogether?.[object.indexes.findIndex((each) => each.id === indexId)] ?? [],
-        isUnique,
-      ],
+       select $1, $2, $3, (select jsonb_agg(jsonb_build_object('fieldId', f.id, 'subField', u.part -> 'subField') order by u.position)
+         from jsonb_array_elements($4::jsonb) with ordinality u(part, position)
+         join tandem.fields f on f.object_id = $2::uuid and f.name = u.part ->> 'name'), $5, true, 'active'`,
+      [indexId, id, name, JSON.stringify(named), isUnique],
     );
+  }
 }

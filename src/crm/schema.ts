@@ -1,5 +1,5 @@
 import { createId } from "../ids.ts";
-import { textOf, type Json } from "../json.ts";
+import { textOf } from "../json.ts";
 import { identifier, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 import {
@@ -41,11 +41,16 @@ export async function createWorkspaceSchema(sql: Sql, workspace: Place): Promise
 }
 
 /** A definition with its ids and the names that its table has for it. */
-export interface ObjectRow extends Omit<ObjectDefinition, "fields"> {
+export interface ObjectRow extends Omit<ObjectDefinition, "fields" | "indexes"> {
   readonly id: string;
   readonly tableName: string;
   readonly fields: readonly FieldRow[];
-  readonly indexes: ReadonlyArray<{ id: string; name: string; parts: Json; isUnique: boolean }>;
+  readonly indexes: ReadonlyArray<{
+    readonly id: string;
+    readonly name: string;
+    readonly parts: ReadonlyArray<{ readonly fieldId: string; readonly subField: string | null }>;
+    readonly isUnique: boolean;
+  }>;
 }
 
 type FieldRow = TableField & Required<FieldDefinition> & { readonly id: string };
@@ -90,11 +95,21 @@ export function describeObject(definition: ObjectDefinition): ObjectRow {
     id: definition.id ?? createId(),
     tableName,
     fields,
-    indexes: (definition.uniqueTogether ?? []).map((names) => ({
+    indexes: [
+      ...(definition.uniqueTogether ?? []).map((paths) => ({ paths, isUnique: true })),
+      ...(definition.indexes ?? []).map((paths) => ({ paths, isUnique: false })),
+    ].map(({ paths, isUnique }) => ({
       id: createId(),
-      name: nameOf(tableName, names.map(snakeCase).join("_"), "key"),
-      parts: names.map((name) => ({ fieldId: idOf.get(name) ?? null, subField: null })),
-      isUnique: true,
+      name: nameOf(
+        tableName,
+        paths.map((path) => snakeCase(path.replace(".", "_"))).join("_"),
+        isUnique ? "key" : "idx",
+      ),
+      parts: paths.map((path) => {
+        const [name = "", subField = null] = path.split(".");
+        return { fieldId: idOf.get(name) ?? "", subField };
+      }),
+      isUnique,
     })),
   };
 }
@@ -135,15 +150,14 @@ function tableSql(schemaName: string, object: ObjectRow): string[] {
 }
 
 /** Every index that an object's table has besides those of every table. */
-export function indexesOf(table: Table, { fields, indexes, uniqueTogether = [] }: ObjectRow): IndexDefinition[] {
-  const byName = new Map(fields.map((field) => [field.name, field]));
-  const together = indexes.map(({ name }, position) => {
-    const parts = (uniqueTogether[position] ?? []).flatMap((field) => byName.get(field) ?? []);
-    return fieldsIndex(
-      name,
-      parts.map((field) => ({ field, subField: null })),
-      { unique: true },
-    );
+export function indexesOf(table: Table, { fields, indexes }: ObjectRow): IndexDefinition[] {
+  const byId = new Map(fields.map((field) => [field.id, field]));
+  const several = indexes.map(({ name, parts, isUnique }) => {
+    const known = parts.flatMap(({ fieldId, subField }) => {
+      const field = byId.get(fieldId);
+      return field === undefined ? [] : [{ field, subField }];
+    });
+    return fieldsIndex(name, known, { unique: isUnique });
   });
   const search = searchIndex(
     table,
@@ -152,7 +166,7 @@ export function indexesOf(table: Table, { fields, indexes, uniqueTogether = [] }
   return [
     ...fields.filter((field) => field.unique).map((field) => uniqueIndex(table, field)),
     ...fields.filter((field) => field.indexed && !field.unique).map((field) => fieldIndex(table, field)),
-    ...together,
+    ...several,
     ...(search === undefined ? [] : [search]),
   ];
 }

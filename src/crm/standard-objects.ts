@@ -32,6 +32,8 @@ export interface ObjectDefinition {
   readonly fields: readonly FieldDefinition[];
   /** Fields that together must be unique, where each of them has a value. */
   readonly uniqueTogether?: readonly (readonly string[])[];
+  /** Paths over which there is an index: what is sorted, or compared, by several at once. */
+  readonly indexes?: readonly (readonly string[])[];
   /** Paths of which all must be the same, for each way in which two records may be duplicates. */
   readonly duplicateCriteria?: readonly (readonly string[])[];
 }
@@ -162,6 +164,7 @@ export const standardObjects: readonly ObjectDefinition[] = [
       text("avatarUrl", "Avatar"),
       relation("companyId", "Company", "company", { inverse: { name: "people", label: "People" } }),
     ],
+    indexes: [["name.lastName", "name.firstName"]],
     duplicateCriteria: [["name.firstName", "name.lastName"], ["linkedinLink.primaryLinkUrl"], ["emails.primaryEmail"]],
   },
   {

@@ -27,8 +27,10 @@ export interface Order {
   readonly sql: string;
   /** Whether it sees no more than the beginning of a text. */
   readonly isBeginning: boolean;
-  /** Whether an index is on it: of the field's own, or the one that keeps values unique. */
+  /** Whether an index begins with it: of the field's own, the one that keeps values unique, or one over several fields. */
   readonly indexed: boolean;
+  /** Whether some index has it at all. */
+  readonly served: boolean;
   readonly nullable: boolean;
 }
 
@@ -49,7 +51,7 @@ export function findTarget(object: CrmObject, path: readonly string[], alias: st
 
 function idTarget(alias: string): Target {
   const sql = `${alias}.id`;
-  const order = { sql, isBeginning: false, indexed: true, nullable: false };
+  const order = { sql, isBeginning: false, indexed: true, served: true, nullable: false };
   return { field: undefined, comparesAs: "uuid", sql, within: sql, parameter: same, part: same, type: "uuid", order };
 }
 
@@ -78,11 +80,16 @@ function orderOf({ field, sub, alias }: { field: CrmField; sub?: string; alias: 
   const isMain = sub === undefined || sub === info.main;
   // Unique values are short, and their index is on the whole of them.
   const isWhole = field.unique && isMain && (info.comparesAs === "text" || info.main !== undefined);
+  const places = field.indexParts.filter(({ subField }) =>
+    isMain ? subField === null || subField === sub : subField === sub,
+  );
+  const isOwn = alwaysIndexed.has(name) || (isMain && (field.unique || field.indexed) && info.comparesAs !== "list");
   const sql = isWhole ? uniqueExpression(field, alias) : indexExpression(field, sub ?? null, alias);
   return {
     sql,
     isBeginning: !isWhole && sql.startsWith("left("),
-    indexed: alwaysIndexed.has(name) || (isMain && (field.unique || field.indexed) && info.comparesAs !== "list"),
+    indexed: isOwn || places.some(({ isFirst }) => isFirst),
+    served: isOwn || places.length > 0,
     nullable: !neverNull.has(name),
   };
 }
@@ -143,7 +150,7 @@ export function equalSql(target: Target, value: string): string {
 
 /** Whether an index helps that has the beginning of the text. */
 export function seesBeginning({ order }: Target): boolean {
-  return order.indexed && order.isBeginning;
+  return order.served && order.isBeginning;
 }
 
 /** SQL: how the beginning of a text compares with that of a value. */
