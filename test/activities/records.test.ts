@@ -6,6 +6,7 @@ import { searchRecords } from "../../src/activities/search-records.ts";
 import type { RecordKind, StepContext, StepKind } from "../../src/activities/step-kind.ts";
 import { updateRecord } from "../../src/activities/update-record.ts";
 import { upsertRecord } from "../../src/activities/upsert-record.ts";
+import { changeView, createView } from "../../src/crm/views.ts";
 import { FencedError, type Issue } from "../../src/errors.ts";
 import { createId } from "../../src/ids.ts";
 import type { JsonObject } from "../../src/json.ts";
@@ -228,6 +229,50 @@ describe("search-records", () => {
     expect(searchRecords.output.safeParse(output).error).toBeUndefined();
     const none = await search({ object: "company", filter: { field: "name", operator: "equals", value: null } });
     expect(none.output).toEqual({ records: [], first: null, total: 0, totalIsEstimate: false });
+  });
+
+  test("looks within a view, as it is now, and for words", async () => {
+    const company = crm.object("company");
+    for (const [name, employees] of [
+      ["View Öne", 5],
+      ["View Two", 50],
+      ["Other Two", 70],
+    ] as const)
+      await make("company", { name, employees });
+    const place = { sql: pool, workspaceId: workspace.id, objects };
+    const view = await createView(place, {
+      object: company,
+      name: "viewed",
+      label: "Viewed",
+      filter: { field: "name", operator: "startsWith", value: "View" },
+      sort: [{ field: "employees", direction: "desc" }],
+      columns: [],
+      search: null,
+    });
+    const names = async (input: JsonObject) => {
+      const { output } = await search({ object: "company", view: "viewed", ...input });
+      return (output as { records: { name: string }[] }).records.map(({ name }) => name);
+    };
+    expect(await names({})).toEqual(["View Two", "View Öne"]);
+    expect(await names({ sort: [{ field: "employees" }] })).toEqual(["View Öne", "View Two"]);
+    expect(await names({ filter: { field: "employees", operator: "lessThan", value: 10 } })).toEqual(["View Öne"]);
+    expect(await names({ search: "two" })).toEqual(["View Two"]);
+    expect(await names({ search: "" })).toEqual([]);
+    await changeView(place, view.id, { filter: null, search: "two" });
+    expect(await names({})).toEqual(["Other Two", "View Two"]);
+    expect(await names({ search: "view" })).toEqual(["View Two"]);
+    await pool.query("update tandem.views set filter = $2 where id = $1", [
+      view.id,
+      { field: "gone", operator: "isEmpty" },
+    ]);
+    expect(await refusal(names({}))).toMatchObject({
+      code: "invalid-filter",
+      message: 'view "viewed": filter: company has no field "gone".',
+    });
+    expect(await refusal(search({ object: "company", view: "viewd" }))).toMatchObject({
+      code: "unknown-view",
+      message: 'company has no view "viewd"; did you mean "viewed"?',
+    });
   });
 
   test.each<[JsonObject, boolean]>([

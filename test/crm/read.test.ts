@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { deleteRecord, updateRecord } from "../../src/crm/operations.ts";
-import { listRecords, type Sort } from "../../src/crm/read.ts";
+import { listRecords, type ListRequest, type Sort } from "../../src/crm/read.ts";
 import type { JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createCrm, refusal } from "./support.ts";
@@ -68,6 +68,103 @@ test("a page goes on at the right place while records come, change and go", asyn
   expect(namesOf((await list({ sort, limit: 9, after: second.endCursor! })).records)).toEqual(["h", "z"]);
 });
 
+test("whoever stays put is on one page, whatever comes, goes and changes between two of them", async () => {
+  const crm = await createCrm(pool);
+  const object = crm.object("company");
+  const random = createRandom(7);
+  const made: string[] = [];
+  for (let i = 0; i < 120; i++) made.push((await crm.make("company", companyOf(random))).id);
+  const sorts: Sort[][] = [
+    [],
+    [{ field: "name", direction: "asc" }],
+    [{ field: "name", direction: "desc", nulls: "first" }],
+    [
+      { field: "employees", direction: "asc", nulls: "first" },
+      { field: "name", direction: "desc" },
+    ],
+    [{ field: "domainName", direction: "desc" }],
+  ];
+  for (const sort of sorts) {
+    const moved = new Set<string>();
+    const seen: string[] = [];
+    let after: string | undefined;
+    do {
+      const request = { objects: crm.objects, object, sort, limit: 7, ...(after === undefined ? {} : { after }) };
+      const page = await listRecords(pool, request);
+      seen.push(...page.records.map(({ id }) => String(id)));
+      after = page.hasNext ? page.endCursor! : undefined;
+      for (let change = 0; change < 3; change++) {
+        const id = made[Math.floor(random() * made.length)]!;
+        moved.add(id);
+        const values = companyOf(random);
+        if (change === 0) made.push((await crm.make("company", values)).id);
+        else if (change === 1) await deleteRecord(crm.writer, { object, id, permanently: random() < 0.5 });
+        else await updateRecord(crm.writer, { object, id, values }).catch(() => {});
+      }
+    } while (after !== undefined);
+    const { rows } = await pool.query<{ id: string }>(`select id from ${object.table} where deleted_at is null`);
+    const alive = new Set(rows.map(({ id }) => id));
+    const before = made.slice(0, 120).filter((id) => alive.has(id) && !moved.has(id));
+    expect(before.length).toBeGreaterThan(20);
+    expect(seen.filter((id) => before.includes(id)).toSorted()).toEqual(before.toSorted());
+  }
+});
+
+/** Few values, so that many are the same, and some are none. */
+function companyOf(random: () => number): JsonObject {
+  const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
+  const host = `${Math.floor(random() * 1e9)}.example`;
+  return {
+    name: pick([null, "", "a", "b", "B", "é"]),
+    employees: pick([null, 1, 2, 3]),
+    domainName: { primaryLinkUrl: pick(["", host]) },
+  };
+}
+
+test("a page says truly whether others come before and after it", async () => {
+  const crm = await createCrm(pool);
+  const object = crm.object("note");
+  const ids: string[] = [];
+  for (const title of ["a", "b", "c"]) ids.push((await crm.make("note", { title })).id);
+  const sort: Sort[] = [{ field: "title", direction: "asc" }];
+  const page = (request: Partial<ListRequest>) =>
+    listRecords(pool, { objects: crm.objects, object, sort, limit: 1, ...request });
+  const second = await page({ after: (await page({})).endCursor! });
+  expect(second).toMatchObject({ hasNext: true, hasPrevious: true });
+  expect(await page({ before: second.startCursor! })).toMatchObject({ hasNext: true, hasPrevious: false });
+  for (const id of ids.slice(1)) await deleteRecord(crm.writer, { object, id, permanently: true });
+  expect(await page({ before: second.startCursor! })).toMatchObject({ hasNext: false, hasPrevious: false });
+  expect(await page({ after: second.endCursor! })).toMatchObject({ records: [], hasNext: false, hasPrevious: true });
+  await deleteRecord(crm.writer, { object, id: ids[0]!, permanently: true });
+  expect(await page({ after: second.endCursor! })).toMatchObject({ hasNext: false, hasPrevious: false, total: 0 });
+});
+
+test("a total is counted up to ten thousand, and beyond is said to be an estimate", async () => {
+  const crm = await createCrm(pool);
+  const object = crm.object("note");
+  const fill = (count: number) =>
+    pool.query(
+      `insert into ${object.table} (id, title) select gen_random_uuid(), 'n' from generate_series(1, ${count})`,
+    );
+  const total = async (request: Partial<ListRequest> = {}) => {
+    const page = await listRecords(pool, { objects: crm.objects, object, limit: 3, ...request });
+    return [page.total, page.totalIsEstimate];
+  };
+  await fill(10_000);
+  await pool.query(`analyze ${object.table}`);
+  expect(await total()).toEqual([10_000, false]);
+  await crm.make("note", { title: "one" });
+  const [beyond, isEstimate] = await total();
+  expect(isEstimate).toBe(true);
+  expect(beyond).toBeGreaterThanOrEqual(10_000);
+  expect(await total({ where: { field: "title", operator: "equals", value: "one" } })).toEqual([1, false]);
+  await fill(30_000);
+  await pool.query(`analyze ${object.table}`);
+  const [estimate] = await total();
+  expect(estimate).toBeGreaterThan(36_000);
+  expect(estimate).toBeLessThan(44_000);
+});
+
 test("texts of a mebibyte are sorted, paged, and no part of a cursor", async () => {
   const long = "y".repeat(1_000_000);
   for (const end of ["1", "2", "3"]) await make("note", { title: `${long}${end}` });
@@ -104,3 +201,12 @@ describe("refused", () => {
     expect(said).toContain(message);
   });
 });
+
+/** The same numbers for the same seed, from 0 to 1. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
