@@ -3,13 +3,12 @@ import { measureLiveChange } from "./live.ts";
 import { measureDepth, measureFilter, measureSearch, measureUnique } from "./reads.ts";
 import type { RecordFigures } from "./report.ts";
 import { companies, people, rowsSql } from "./rows.ts";
-import { measureUpsert } from "./writes.ts";
+import { measureImport, measureUpsert } from "./writes.ts";
 
 /** Measures reading and writing among a million people, each beside the bare statement. */
 export async function measureRecords(say: (sentence: string) => void): Promise<RecordFigures> {
   say("Starting an instance for a million records…");
   return withInstance(async (instance) => {
-    const { product, sql, schema } = instance;
     say(`Making ${people} people and ${companies} companies…`);
     const fillSeconds = await fill(instance);
     say("Searching…");
@@ -19,9 +18,11 @@ export async function measureRecords(say: (sentence: string) => void): Promise<R
     say("Reading page after page…");
     const depth = await measureDepth(instance);
     say("Upserting…");
-    const upsert = await measureUpsert({ product, sql, schema });
+    const upsert = await measureUpsert(instance);
+    say("Importing…");
+    const imported = await measureImport(instance);
     say("Changing the table while others write and read…");
-    const live = await measureLiveChange(product);
+    const live = await measureLiveChange(instance.product);
     return {
       fillSeconds,
       uniqueSearchP95Ms: unique.p95Ms,
@@ -36,6 +37,8 @@ export async function measureRecords(say: (sentence: string) => void): Promise<R
       deepPageRatio: depth.deepPageMs / depth.firstPageMs,
       batchUpsert10kSeconds: upsert.seconds,
       batchUpsert10kBareSeconds: upsert.bareSeconds,
+      importRowsPerSecond: imported.perSecond,
+      importBareRowsPerSecond: imported.barePerSecond,
       liveChangeWorstWaitMs: live.worstWaitMs,
       liveChangeFailures: live.failures,
       liveChangeCalls: live.calls,

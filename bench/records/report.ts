@@ -16,6 +16,8 @@ export interface RecordFigures {
   readonly deepPageRatio: number;
   readonly batchUpsert10kSeconds: number;
   readonly batchUpsert10kBareSeconds: number;
+  readonly importRowsPerSecond: number;
+  readonly importBareRowsPerSecond: number;
   readonly liveChangeWorstWaitMs: number;
   readonly liveChangeFailures: number;
   readonly liveChangeCalls: number;
@@ -57,6 +59,11 @@ export function recordLines(figures: RecordFigures): string[][] {
       "10,000 records upserted",
       `${figures.batchUpsert10kSeconds.toFixed(1)} s`,
       `bare statement ${figures.batchUpsert10kBareSeconds.toFixed(1)} s`,
+    ],
+    [
+      "rows imported from CSV",
+      `${figures.importRowsPerSecond.toFixed(0)}/s`,
+      `bare statement ${figures.importBareRowsPerSecond.toFixed(0)}/s`,
     ],
     [
       "worst wait while the table changes",

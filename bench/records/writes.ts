@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Instance } from "./instance.ts";
 import { companyOf, people } from "./rows.ts";
 
@@ -54,6 +55,48 @@ export async function measureUpsert({ product, sql, schema }: Instance): Promise
     [JSON.stringify(rowsFrom(people / 2, "Bare"))],
   );
   return { seconds, bareSeconds: (performance.now() - bareBegun) / 1_000 };
+}
+
+const imported = 100_000;
+const importSeconds = 600;
+const made = z.object({ id: z.string() });
+
+/** Imports a CSV file of new people, and gives rows a second; beside it the bare statement's. */
+export async function measureImport({
+  product,
+  sql,
+  schema,
+}: Instance): Promise<{ perSecond: number; barePerSecond: number }> {
+  const answer = await product.call("POST", "/api/imports", { object: "person", match: ["emails"] });
+  if (answer.status !== 201) throw new Error(`The import was refused: ${JSON.stringify(answer.body)}`);
+  const { id } = made.parse(answer.body);
+  const body = csvOf("Imported");
+  const begun = performance.now();
+  const sent = await product.send({
+    method: "PUT",
+    path: `/api/imports/${id}/data`,
+    body,
+    type: "text/csv",
+    timeoutMs: importSeconds * 1_000,
+  });
+  const seconds = (performance.now() - begun) / 1_000;
+  if (sent.status !== 200) throw new Error(`The file was refused with ${sent.status}: ${JSON.stringify(sent.body)}`);
+  await expectRows({ sql, schema }, "Imported", imported);
+  const bareBegun = performance.now();
+  await sql.query(
+    `insert into ${schema}.person (id, emails, name, job_title, city)
+     select gen_random_uuid(), jsonb_build_object('primaryEmail', 'bare-' || i || '@imported.example', 'additionalEmails', '[]'::jsonb),
+       jsonb_build_object('firstName', 'Bare', 'lastName', 'Person ' || i), 'Engineer', 'Bare' from generate_series(1, ${imported}) as i`,
+  );
+  return { perSecond: imported / seconds, barePerSecond: imported / ((performance.now() - bareBegun) / 1_000) };
+}
+
+function csvOf(city: string): string {
+  const rows = Array.from(
+    { length: imported },
+    (_, i) => `Person,Number ${i},${city.toLowerCase()}-${i}@imported.example,Engineer,${city}`,
+  );
+  return ["First name,Last name,Email,Job title,City", ...rows, ""].join("\n");
 }
 
 /** Counts at the far end, before a figure is given. */

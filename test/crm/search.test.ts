@@ -5,7 +5,8 @@ import { loadWorkspace } from "../../src/catalog/workspaces.ts";
 import { getObjects } from "../../src/crm/load-objects.ts";
 import { createRecord, createWriter, deleteRecord, updateRecord } from "../../src/crm/operations.ts";
 import { listRecords, type ListRequest } from "../../src/crm/read.ts";
-import type { JsonObject } from "../../src/json.ts";
+import type { FieldInput } from "../../src/crm/metadata/definitions.ts";
+import type { Json, JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createCrm, refusal } from "./support.ts";
 
@@ -151,20 +152,13 @@ test("fields of every type that has words are searched", async () => {
     story: { type: "RICH_TEXT", value: { markdown: "Once **upon** a time" } },
     code: { type: "UUID", value: "0197f5f0-0000-7000-8000-000000000009" },
     address: { type: "ADDRESS", value: { addressPostcode: "1000", addressCountry: "Belgium" } },
-  } as const;
+  } satisfies Record<string, Omit<FieldInput, "name"> & { value: Json }>;
   for (const [name, { value: _value, ...field }] of Object.entries(fields))
-    await createField(metadata, "place", {
-      name,
-      searchable: true,
-      ...field,
-      ...("options" in field ? { options: [...field.options] } : {}),
-    });
+    await createField(metadata, "place", { name, searchable: true, ...field });
   const workspace = await loadWorkspace(pool, own.workspace.id);
   const current = await getObjects(pool, workspace);
   const place = current.find("place")!;
-  const values = Object.fromEntries(
-    Object.entries(fields).map(([name, { value }]) => [name, value]),
-  ) as unknown as JsonObject;
+  const values: JsonObject = Object.fromEntries(Object.entries(fields).map(([name, { value }]) => [name, value]));
   const placeWriter = createWriter({ pool, workspace, objects: current, actor: { source: "API", name: "test" } });
   await createRecord(placeWriter, { object: place, values });
   for (const search of ["ny sun", "platz", "4711", "gate.example", "rear", "upon", "0197f5f0", "1000 belg"]) {
