@@ -18,7 +18,6 @@ import { recordJson, type CrmObject } from "./objects.ts";
 import { addRanking } from "./search.ts";
 import { matchingSql, restrictionSql, type Selection } from "./selection.ts";
 
-export { countRecords, type Total } from "./count.ts";
 export { faultOfSort, type Sort } from "./keyset.ts";
 export type { Selection, Where } from "./selection.ts";
 
