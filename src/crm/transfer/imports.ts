@@ -40,7 +40,7 @@ export interface Import {
 }
 
 /** How long a sender that says nothing is taken for one that goes on; it says so more often. */
-export const leaseSeconds = 20;
+export const leaseSeconds = 15;
 
 const columns = `i.id, i.object, i.format, i.settings, case when i.status = 'waiting' and i.lease_until > now() then 'receiving' else i.status end as status,
   i.header, i.byte_offset as "offset", i.row_number as "row", i.created_count as created, i.updated_count as updated,
