@@ -1,7 +1,7 @@
 import { createStatement, type Sql } from "../sql.ts";
 import type { Workspace } from "../workspace.ts";
 import type { BatchRow } from "./batch-rows.ts";
-import { addInput, type Matcher, type StatementRow } from "./batch-statement.ts";
+import { addInput, givenSql, type Matcher, type StatementRow } from "./batch-statement.ts";
 import { lockKeySql, lockScope } from "./match.ts";
 import type { CrmObject } from "./objects.ts";
 import { findTarget } from "./target.ts";
@@ -20,7 +20,7 @@ export async function lockMatches(
   const keys = unguarded.map(({ key, parts }) => {
     const values = parts.map(({ path, isNull }) => {
       const target = findTarget(object, path, "t", "match");
-      const given = target.parameter(`(i.v #>> ${statement.param(path, "text[]")})::${target.type}`);
+      const given = target.parameter(givenSql(statement.param(path, "text[]"), target.type));
       return { path: statement.param(path.join("."), "text"), value: isNull ? "null::text" : given };
     });
     return `select ${lockKeySql(scope, values)} as key from input i where i.by = ${statement.param(key, "text")}`;

@@ -4,7 +4,7 @@ import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import type { Matcher } from "./batch-statement.ts";
 import { matchedParts, type Matched } from "./match.ts";
 import type { WriteModes } from "./modes.ts";
-import type { CrmObject } from "./objects.ts";
+import type { CrmField, CrmObject } from "./objects.ts";
 import { isUnique } from "./refusals.ts";
 import { checkValues, invalidValues, lackingFields, type FieldValue } from "./values.ts";
 
@@ -121,11 +121,14 @@ function matchedRow(
   const key = parts.map(({ path, part }) => `${path.join(".")}${part === null ? "!" : ""}`).join(" ");
   const matcher = { key, parts: parts.map(({ path, part }) => ({ path, isNull: part === null })) };
   // Rows that only the database sees to be the same meet there.
-  return { matcher, key: `${key} ${JSON.stringify(parts.map(({ part }) => foldCase(part)))}`, parts };
+  const folded = parts.map(({ path: [name = ""], part }) => foldCase(part, object.field(name)));
+  return { matcher, key: `${key} ${JSON.stringify(folded)}`, parts };
 }
 
-function foldCase(value: Json): Json {
-  return typeof value === "string" ? value.trim().toLowerCase() : value;
+function foldCase(value: Json, field: CrmField | undefined): Json {
+  if (typeof value !== "string" || field?.compares === "exactly") return value;
+  const lower = value.toLowerCase();
+  return field?.compares === "as-domain" ? lower.trim() : lower;
 }
 
 /**
@@ -168,16 +171,16 @@ function foldValues(earlier: FieldValue, later: FieldValue): FieldValue {
   return { ...later, value: { ...earlier.value, ...later.value } };
 }
 
-/** The first row of each record, and the others, which come after it. */
+/** The first row of each record, also of each that is to be made by an id, and the others, which come after it. */
 export function firstOfEach(rows: readonly BatchRow[]): { now: BatchRow[]; later: BatchRow[] } {
   const seen = new Set<string>();
   const now: BatchRow[] = [];
   const later: BatchRow[] = [];
   for (const row of rows) {
-    const key = row.matched?.key;
-    if (key === undefined || !seen.has(key)) now.push(row);
-    else later.push(row);
-    if (key !== undefined) seen.add(key);
+    const keys = [row.matched?.key ?? [], row.newId ?? []].flat();
+    if (keys.some((key) => seen.has(key))) later.push(row);
+    else now.push(row);
+    for (const key of keys) seen.add(key);
   }
   return { now, later };
 }

@@ -88,7 +88,7 @@ function foundSql(statement: Statement, object: CrmObject, matchers: readonly Ma
   const lookups = matchers.map(({ key, parts }) => {
     const conditions = parts.map(({ path, isNull }) => {
       const target = findTarget(object, path, "t", "match");
-      return matchSql(target, isNull ? undefined : `(i.v #>> ${literal(`{${path.join(",")}}`)})::${target.type}`);
+      return matchSql(target, isNull ? undefined : givenSql(literal(`{${path.join(",")}}`), target.type));
     });
     const on = parts.length === 0 ? "t.id = i.id" : conditions.join(" and ");
     return `select i.n, i.v, t.id, t.created_at from input i join ${object.table} t on ${on}
@@ -96,6 +96,14 @@ function foundSql(statement: Statement, object: CrmObject, matchers: readonly Ma
   });
   if (lookups.length === 0) return "select null::integer as n, null::jsonb as v, null::uuid as id where false";
   return `select distinct on (m.n) m.n, m.v, m.id from (${lookups.join(" union all ")}) m order by m.n, m.created_at, m.id`;
+}
+
+/** SQL over `i`: what a row has at a path, which is SQL of text[], as a type. */
+export function givenSql(path: string, type: string): string {
+  if (type === "jsonb") return `(i.v #> ${path})`;
+  if (type === "text[]")
+    return `array(select a.item from jsonb_array_elements_text(i.v #> ${path}) with ordinality a(item, position) order by a.position)`;
+  return `(i.v #>> ${path})::${type}`;
 }
 
 /** What a field becomes stands beside what it is, under this name. */

@@ -8,7 +8,7 @@ import { checkModes, withCleared, type WriteModes } from "./modes.ts";
 import type { CrmObject } from "./objects.ts";
 import { onlyIfSql, type OnlyIf } from "./only-if.ts";
 import { findRecord } from "./read.ts";
-import { findTaken, isTaken, isUnique, notFound, recordExists, untilSettled } from "./refusals.ts";
+import { findTaken, isTaken, isTakenBy, isUnique, notFound, recordExists, untilSettled } from "./refusals.ts";
 import { invalidValues, parseValues, requireFields, type FieldValue } from "./values.ts";
 import { addCreate, addDelete, addUpdate } from "./write.ts";
 import { writeOptionsOf, type Change, type Writer } from "./writer.ts";
@@ -74,7 +74,7 @@ async function insertOrChange(writer: Writer, write: Write, making: Making): Pro
       return await insertRecord(writer, writer.pool, { ...write, id: making.id });
     } catch (error) {
       if (!isTaken(error)) throw error;
-      if (ifExists === "fail" || !(await isSame(writer, write, keys)))
+      if (ifExists === "fail" || !(await isSame(writer, error, { object, keys })))
         throw await recordExists(writer.pool, object, write);
       look = true;
       return undefined;
@@ -82,16 +82,18 @@ async function insertOrChange(writer: Writer, write: Write, making: Making): Pro
   });
 }
 
-/** Whether it was, or may have been, by its keys that a record met one that is there. */
-async function isSame({ pool }: Writer, { object, values }: Write, keys: readonly FieldValue[]): Promise<boolean> {
-  if (keys.length === 0) return false;
-  if ((await findTaken(pool, object, keys)) !== undefined) return true;
-  const others = values.filter((value) => !keys.includes(value));
-  return (await findTaken(pool, object, others)) === undefined;
+/** Whether a record met one that is there by its keys, also if that one is gone by now. */
+async function isSame(
+  { pool }: Writer,
+  error: unknown,
+  { object, keys }: { object: CrmObject; keys: readonly FieldValue[] },
+): Promise<boolean> {
+  return (await findTaken(pool, object, keys)) !== undefined || isTakenBy(error, object, keys);
 }
 
 async function insertRecord(writer: Writer, sql: Sql, write: Write & { id?: string | undefined }): Promise<Change> {
-  const { object, values, links } = write;
+  const { object, links } = write;
+  const values = withCleared(object, write.values, write.modes ?? {});
   requireFields(object, values, "create");
   const statement = writer.begin();
   addCreate(writeOptionsOf(writer, object, statement), { id: write.id ?? createId(), values, links });

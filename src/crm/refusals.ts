@@ -38,6 +38,12 @@ export function isTaken(error: unknown): boolean {
   return state?.code === "23505" && state.schema !== "tandem";
 }
 
+/** The same of one of these values, each by itself. */
+export function isTakenBy(error: unknown, object: CrmObject, values: readonly FieldValue[]): boolean {
+  const field = fieldOf(object, sqlState(error)?.constraint, "key");
+  return isTaken(error) && values.some((value) => value.field === field);
+}
+
 /** What a database's error says about the change, as a StepError; any other error stays as it is. */
 export function refusalOf(error: unknown, object: CrmObject): unknown {
   const state = sqlState(error);

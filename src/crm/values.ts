@@ -92,7 +92,7 @@ export function lackingFields(object: CrmObject, values: readonly FieldValue[], 
     const value = given.get(field.name);
     const lacks =
       value === undefined
-        ? write === "create" && field.defaultValue === null
+        ? write === "create" && !isFilled({ field, value: field.defaultValue })
         : write === "create"
           ? !isFilled(value)
           : isCleared(value);
@@ -100,8 +100,8 @@ export function lackingFields(object: CrmObject, values: readonly FieldValue[], 
   });
 }
 
-/** Whether a new record would have a value by this. */
-function isFilled({ field, value }: FieldValue): boolean {
+/** Whether a new record would have a value by this; of a composite it names all that it has. */
+export function isFilled({ field, value }: { field: Pick<CrmField, "info">; value: Json }): boolean {
   const { main } = field.info;
   if (!isJsonObject(value) || field.info.comparesAs !== "composite") return isValue(value);
   return main === undefined ? Object.values(value).some(isValue) : isValue(value[main] ?? null);

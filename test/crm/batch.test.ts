@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
+import { loadWorkspace } from "../../src/catalog/workspaces.ts";
+import { createField } from "../../src/crm/metadata/create-field.ts";
+import { createWriter } from "../../src/crm/operations.ts";
 import { createRecords, updateRecords, upsertRecords } from "../../src/crm/batch.ts";
+import { getObjects } from "../../src/crm/load-objects.ts";
 import { findRecord } from "../../src/crm/read.ts";
 import { createId } from "../../src/ids.ts";
 import type { JsonObject } from "../../src/json.ts";
@@ -187,4 +191,52 @@ test("batches at once that match by a field that is not unique make one record o
     Array.from({ length: 6 }, () => upsertRecords(writer, { object: object("company"), match: ["name"], rows })),
   );
   expect(await count("company")).toBe(10);
+});
+
+test("rows that match by text which differs in case are about two records where case counts", async () => {
+  const { writer, object } = await createCrm(pool);
+  const rows = [{ name: "acme" }, { name: "Acme" }];
+  const outcomes = await upsertRecords(writer, { object: object("company"), match: ["name"], rows });
+  expect(outcomes.map(({ record }) => record?.["name"])).toEqual(["acme", "Acme"]);
+});
+
+test("of two rows with the same id one makes the record, and the other hears that it is there", async () => {
+  const { writer, object, count } = await createCrm(pool);
+  const id = createId();
+  const rows = [
+    { id, name: "first" },
+    { id, name: "second" },
+  ];
+  for (const outcomes of [
+    await createRecords(writer, { object: object("company"), rows }),
+    await upsertRecords(writer, {
+      object: object("note"),
+      match: ["title"],
+      rows: rows.map(({ name }) => ({ id, title: name })),
+    }),
+  ]) {
+    const [made, ...others] = outcomes.toSorted((a, b) => (a.outcome < b.outcome ? -1 : 1));
+    expect(made).toMatchObject({ outcome: "created", id });
+    expect(others).toMatchObject([{ outcome: "refused", refusal: { code: "record-exists" } }]);
+  }
+  expect(await count("company")).toBe(1);
+});
+
+test("rows are matched by lists and by JSON too", async () => {
+  const { workspace } = await createCrm(pool);
+  await createField({ pool, workspace }, "company", { name: "tags", type: "ARRAY" });
+  await createField({ pool, workspace }, "company", { name: "data", type: "RAW_JSON" });
+  const objects = await getObjects(pool, await loadWorkspace(pool, workspace.id));
+  const writer = createWriter({ pool, workspace, objects, actor: { source: "API", name: "test" } });
+  const company = objects.find("company")!;
+  const upsert = (match: string[], row: JsonObject) => upsertRecords(writer, { object: company, match, rows: [row] });
+  const rows: [string[], JsonObject][] = [
+    [["tags"], { tags: ["b", "a"] }],
+    [["data"], { data: "text" }],
+    [["data"], { data: { a: [1] } }],
+  ];
+  for (const [match, row] of rows) {
+    const [made] = await upsert(match, { ...row, name: "made" });
+    expect(await upsert(match, { ...row, name: "changed" })).toMatchObject([{ outcome: "updated", id: made?.id }]);
+  }
 });

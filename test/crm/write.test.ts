@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createRecord, createWriter, deleteRecord, updateRecord, upsertRecord } from "../../src/crm/operations.ts";
+import type { WriteModes } from "../../src/crm/modes.ts";
 import { findRecord } from "../../src/crm/read.ts";
 import { createId } from "../../src/ids.ts";
 import type { JsonObject } from "../../src/json.ts";
@@ -161,4 +162,10 @@ describe("a deletion", () => {
         .reduce((sum, { kind }) => sum + (kind === "created" ? 1 : -1), 0),
     );
   });
+});
+
+test("a mode that clears a field also counts for the record that an upsert makes", async () => {
+  const upsert = (modes: WriteModes) =>
+    upsertRecord(writer, { object: object("task"), match: ["title"], values: { title: "T", status: "DONE" }, modes });
+  expect(await upsert({ status: "clear" })).toMatchObject({ outcome: "created", record: { status: null } });
 });
