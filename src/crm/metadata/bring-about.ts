@@ -36,18 +36,21 @@ export async function changeField(building: Building, field: StoredField, wanted
   const table = tableOf(workspace, object);
   try {
     if (wanted.related === true) await relate(building, table, field);
-    if (wanted.required !== undefined) await changeRequired(pool, table, { field, required: wanted.required });
-    if (wanted.unique !== undefined) await changeUnique(pool, table, { field, unique: wanted.unique });
-    if (wanted.indexed !== undefined)
-      await changeIndexed(pool, table, { index: fieldIndex(table, field), indexed: wanted.indexed });
-    // Before it is hidden: nobody says its value any more.
-    if (wanted.state === "removed" && field.required)
-      await dropConstraint(pool, table, nameOf(table.tableName, field.columnName, "required"));
+    if (wanted.required === true) await makeRequired(pool, table, field);
+    if (wanted.unique === true)
+      await makeUnique(pool, table, { index: uniqueIndex(table, field), names: [field.name] });
   } catch (error) {
     if (!(error instanceof BrokenRows)) throw error;
+    if (wanted.required === true) await makeOptional(pool, table, field);
     await giveUp(building, field, error.failure);
     return;
   }
+  // What nothing stands against comes last: what was given up is as it was.
+  const isRemoved = wanted.state === "removed";
+  if (wanted.required === false || isRemoved) await makeOptional(pool, table, field);
+  if (wanted.unique === false || isRemoved) await dropIndex(pool, table, uniqueIndex(table, field).name);
+  if (wanted.indexed !== undefined)
+    await changeIndexed(pool, table, { index: fieldIndex(table, field), indexed: wanted.indexed });
   await changeSearched(building, table, { field, wanted });
 }
 
@@ -63,31 +66,20 @@ async function relate({ pool, workspace }: Building, table: Table, field: Stored
   await validateConstraint(pool, table, name);
 }
 
-async function changeRequired(
-  pool: SqlPool,
-  table: Table,
-  { field, required }: { field: StoredField; required: boolean },
-): Promise<void> {
+async function makeRequired(pool: SqlPool, table: Table, field: StoredField): Promise<void> {
   const name = nameOf(table.tableName, field.columnName, "required");
-  if (!required) return dropConstraint(pool, table, name);
   await addConstraint(pool, table, { name, sql: requiredSql(table, field) });
   try {
     await validateConstraint(pool, table, name);
   } catch (error) {
     if (sqlState(error)?.code !== "23514") throw error;
-    await dropConstraint(pool, table, name);
+    await makeOptional(pool, table, field);
     throw await findUnfilled(pool, table, field);
   }
 }
 
-async function changeUnique(
-  pool: SqlPool,
-  table: Table,
-  { field, unique }: { field: StoredField; unique: boolean },
-): Promise<void> {
-  const index = uniqueIndex(table, field);
-  if (!unique) return dropIndex(pool, table, index.name);
-  await makeUnique(pool, table, { index, names: [field.name] });
+async function makeOptional(pool: SqlPool, table: Table, { columnName }: StoredField): Promise<void> {
+  await dropConstraint(pool, table, nameOf(table.tableName, columnName, "required"));
 }
 
 async function makeUnique(

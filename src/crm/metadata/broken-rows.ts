@@ -1,3 +1,4 @@
+import { ProblemError } from "../../errors.ts";
 import type { Sql } from "../../sql.ts";
 import { filledSql, qualified, type IndexDefinition, type Table, type TableField } from "../ddl.ts";
 import type { Failure } from "./stored.ts";
@@ -13,6 +14,12 @@ export class BrokenRows extends Error {
     super(failure.message);
     this.failure = failure;
   }
+}
+
+/** Why something wanted was given up, as a request hears it: a 409 with the records that stand against it. */
+export function failureProblem({ code, message, rows = [] }: Failure): ProblemError {
+  const issues = rows.map((row) => ({ path: row, message: "stands against it" }));
+  return new ProblemError(409, code, message, { issues });
 }
 
 /** Records that have no value where each must have one. */

@@ -3,6 +3,8 @@ import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
 import { identifier, type Sql } from "../../sql.ts";
 import { constantSql, qualified, type Table, type TableField } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
+import { isFilled } from "../values.ts";
+import { failureProblem } from "./broken-rows.ts";
 import { build } from "./build.ts";
 import { checkField, parseDefault, storedOptions } from "./check-field.ts";
 import type { FieldChange } from "./definitions.ts";
@@ -42,7 +44,10 @@ export async function changeField(
         : parseDefault({ type: found.field.type, settings }, change.defaultValue, workspace.timeZone);
     const { unique = found.field.unique, searchable = found.field.searchable, indexed = found.field.indexed } = change;
     checkField({ type: found.field.type, settings, defaultValue }, { unique, searchable, indexed });
-    if (change.active === false) await checkHiding(sql, metadata, found);
+    if (change.active === false) {
+      refuseNeeded(found);
+      await checkHiding(sql, metadata, found);
+    }
     const wanted = wantedOf(found.field, change);
     if (change.defaultValue !== undefined)
       await setDefault(sql, tableOf(workspace, found.object), { ...found.field, defaultValue });
@@ -121,10 +126,7 @@ async function built(metadata: Metadata, object: StoredObject, { id }: StoredFie
   const after = (await findStored(metadata.pool, object.id))?.fields.find((field) => field.id === id);
   if (after === undefined) throw new ProblemError(404, "field-not-found", "The field is gone.");
   if (after.failure === null) return after;
-  const { code, message, rows = [] } = after.failure;
-  throw new ProblemError(409, code, message, {
-    issues: rows.map((row) => ({ path: row, message: "stands against it" })),
-  });
+  throw failureProblem(after.failure);
 }
 
 async function checkRename(
@@ -140,17 +142,19 @@ async function checkRename(
     );
   if (field.type === "RELATION" && !name.endsWith("Id"))
     throw refused("name", `a relation's field ends with Id, as in "${name}Id"`);
-  checkFieldName(object, all, { name, path: "name", self: field.id });
+  checkFieldName(object, all, { name, path: "name", type: field.type, self: field.id });
   await refuseUsed(sql, metadata.workspace, namedBy(object, field));
 }
 
+/** Nobody could make a record any more: its value could not be said. */
+function refuseNeeded({ object, field }: Found): void {
+  const isFilledByDefault = isFilled({ field: { info: fieldTypes[field.type] }, value: field.defaultValue });
+  if (!field.required || isFilledByDefault) return;
+  const message = `${object.name}.${field.name} must have a value; make it optional first, or give it a defaultValue.`;
+  throw new ProblemError(409, "required-field", message);
+}
+
 async function checkHiding(sql: Sql, metadata: Metadata, { object, field }: Found): Promise<void> {
-  if (field.required && field.defaultValue === null && field.standard)
-    throw new ProblemError(
-      409,
-      "required-field",
-      `${object.name}.${field.name} must have a value; make it optional first.`,
-    );
   const index = object.indexes.find(
     ({ state, parts }) => state !== "removed" && parts.some((part) => "fieldId" in part && part.fieldId === field.id),
   );

@@ -2,6 +2,9 @@ import { ProblemError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
 import { identifier, type Sql } from "../../sql.ts";
 import { columnSql, nameOf, qualified, snakeCase, type Table, type TableField } from "../ddl.ts";
+import { fieldTypes } from "../field-types.ts";
+import { isFilled } from "../values.ts";
+import { failureProblem } from "./broken-rows.ts";
 import { build } from "./build.ts";
 import { checkField, parseDefault, settingsOf } from "./check-field.ts";
 import { labelOf, type FieldInput } from "./definitions.ts";
@@ -28,9 +31,23 @@ export async function createField(metadata: Metadata, objectName: string, input:
   const made = await changeTables(metadata.pool, (sql) =>
     addFields(sql, metadata, { objectId: object.id, wishes: expand(input, all) }),
   );
-  await build(metadata, object.id);
-  const after = await findStored(metadata.pool, object.id);
-  return (after?.fields ?? []).filter(({ id }) => made.includes(id));
+  const fields = await buildFields(metadata, object.id, made);
+  const failure = fields.find((field) => field.failure !== null)?.failure;
+  if (failure === undefined || failure === null) return fields;
+  // What cannot be as it was asked for is not there by halves, and its name is free again.
+  const removed: Wanted = { state: "removed" };
+  await metadata.pool.query("update tandem.fields set wanted = $2 where id = any($1::uuid[])", [
+    made,
+    JSON.stringify(removed),
+  ]);
+  await buildFields(metadata, object.id, made);
+  throw failureProblem(failure);
+}
+
+async function buildFields(metadata: Metadata, objectId: string, ids: readonly string[]): Promise<StoredField[]> {
+  await build(metadata, objectId);
+  const object = await findStored(metadata.pool, objectId);
+  return (object?.fields ?? []).filter(({ id }) => ids.includes(id));
 }
 
 /** A field that is asked for. */
@@ -91,8 +108,8 @@ function oneOfSql({ tableName }: Table, group: string, fields: readonly TableFie
 
 /** What must have a value needs a default where there are records already. */
 async function refuseEmptied(sql: Sql, table: Table, fields: readonly StoredField[]): Promise<void> {
-  for (const { name, wanted, defaultValue } of fields) {
-    if (wanted?.required !== true || defaultValue !== null) continue;
+  for (const { name, type, wanted, defaultValue } of fields) {
+    if (wanted?.required !== true || isFilled({ field: { info: fieldTypes[type] }, value: defaultValue })) continue;
     const { rows } = await sql.query(`select 1 from ${qualified(table)} where deleted_at is null limit 1`);
     if (rows.length > 0)
       throw new ProblemError(
@@ -109,7 +126,7 @@ function describeField(
   { input, group }: Wish,
 ): StoredField {
   const { name, type, required = false, unique = false, searchable = false } = input;
-  checkFieldName(object, all, { name, path: "name" });
+  checkFieldName(object, all, { name, path: "name", type });
   const settings = settingsOf(input, { object, all, group });
   const defaultValue = parseDefault({ type, settings }, input.defaultValue ?? null, workspace.timeZone);
   checkField({ type, settings, defaultValue }, { unique, searchable, indexed: input.indexed ?? false });

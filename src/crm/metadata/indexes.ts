@@ -3,6 +3,7 @@ import { createId } from "../../ids.ts";
 import type { Sql } from "../../sql.ts";
 import { nameOf, snakeCase } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
+import { failureProblem } from "./broken-rows.ts";
 import { build } from "./build.ts";
 import type { IndexInput } from "./definitions.ts";
 import { findField, findObject } from "./find.ts";
@@ -22,10 +23,7 @@ export async function createIndex(metadata: Metadata, objectName: string, input:
   if (made === undefined) throw new ProblemError(404, "index-not-found", "The index is gone.");
   if (made.failure === null) return made;
   await metadata.pool.query("delete from tandem.indexes where id = $1::uuid and state = 'failed'", [id]);
-  const { code, message, rows = [] } = made.failure;
-  throw new ProblemError(409, code, message, {
-    issues: rows.map((row) => ({ path: row, message: "stands against it" })),
-  });
+  throw failureProblem(made.failure);
 }
 
 /** Removes an index over several fields. */

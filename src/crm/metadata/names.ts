@@ -1,5 +1,6 @@
 import { ProblemError } from "../../errors.ts";
 import { snakeCase } from "../ddl.ts";
+import type { FieldType } from "../field-types.ts";
 import { baseFields } from "../objects.ts";
 import type { StoredObject } from "./stored.ts";
 
@@ -48,14 +49,20 @@ function inverseOf(settings: StoredObject["fields"][number]["settings"], object:
   return "name" in inverse && typeof inverse["name"] === "string" ? inverse["name"] : undefined;
 }
 
-/** Refuses a name that something in the object has. `self`: the id of the field that is renamed. */
+/**
+ * Refuses a name that something in the object has; of a relation also the one that paths follow. `self`:
+ * the id of the field that is renamed.
+ */
 export function checkFieldName(
   object: StoredObject,
   all: readonly StoredObject[],
-  { name, path, self }: { name: string; path: string; self?: string },
+  { name, path, type, self }: { name: string; path: string; type?: FieldType; self?: string },
 ): void {
-  const holder = namesIn(object, all, self).get(name);
-  if (holder !== undefined) throw taken(path, `"${name}" cannot be used: ${holder}`);
+  const names = namesIn(object, all, self);
+  for (const wanted of type === "RELATION" ? [name, relationName(name)] : [name]) {
+    const holder = names.get(wanted);
+    if (holder !== undefined) throw taken(path, `"${wanted}" cannot be used: ${holder}`);
+  }
 }
 
 /** What a relation is followed by: `company` for `companyId`. */
