@@ -73,7 +73,8 @@ function mergedContacts(field: CrmField, values: readonly JsonObject[]): JsonObj
 function distinct({ compares }: CrmField, items: readonly Json[]): Json[] {
   const seen = new Set<string>();
   return items.filter((item) => {
-    const written = JSON.stringify(item);
+    // Postgres gives the keys of an object in an order of its own.
+    const written = JSON.stringify(isJsonObject(item) ? Object.entries(item).toSorted() : item);
     const key = compares === "exactly" ? written : written.toLowerCase();
     const isNew = !seen.has(key);
     seen.add(key);

@@ -158,3 +158,12 @@ describe("a merge", () => {
     expect(outcomes.slice(0, 2).filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
 });
+
+test("a number that both have beside their main ones is kept once", async () => {
+  const additionalPhones = [{ number: "2", countryCode: "CH", callingCode: "+41" }];
+  const first = await make("person", { phones: { primaryPhoneNumber: "1", additionalPhones } });
+  const second = await make("person", {
+    phones: { primaryPhoneNumber: "2", primaryPhoneCountryCode: "CH", primaryPhoneCallingCode: "+41" },
+  });
+  expect(await merge(first.id, second.id)).toMatchObject({ phones: { primaryPhoneNumber: "1", additionalPhones } });
+});
