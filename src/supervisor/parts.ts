@@ -3,7 +3,7 @@ import { z } from "zod";
 import { projectRoot, type Config } from "../config.ts";
 import { keepRunning, type Part } from "./part.ts";
 import { createPartLog, type PartLog } from "./part-log.ts";
-import { startPostgres, type Postgres } from "./postgres.ts";
+import { postgresStopMs, startPostgres, type Postgres } from "./postgres.ts";
 import { startProgram, describeExit, type Program } from "./program.ts";
 import { withProgress, type Say } from "./progress.ts";
 import type { ProcessRecords } from "./records.ts";
@@ -30,7 +30,7 @@ export function keepPostgres(house: House): Part<Postgres> {
     name: "Postgres",
     // Fast shutdown: open sessions are ended, a checkpoint is written.
     signal: "SIGINT",
-    graceMs: 15_000,
+    graceMs: postgresStopMs,
     say: house.say,
     start: (onStart) =>
       withProgress(house.say, "Starting Postgres", () =>

@@ -24,7 +24,7 @@ export interface PostgresOptions {
 /** They notice the death of their parent within moments; one that was writing to a slow disk ends that first. */
 const oldBackendsLimitMs = 60_000;
 /** The last checkpoint syncs a file for each table and index that changed: hundreds of workspaces have thousands. */
-const stopLimitMs = 120_000;
+export const postgresStopMs = 120_000;
 
 /** What was accepted is on disk before it is answered; the rest suits a small machine. */
 const settings = {
@@ -99,7 +99,7 @@ async function launch(options: PostgresOptions, binaries: PostgresBinaries): Pro
 
 /** Ends sessions, writes a checkpoint and stops. */
 export async function stopPostgres(program: Program): Promise<void> {
-  await program.stop("SIGINT", stopLimitMs);
+  await program.stop("SIGINT", postgresStopMs);
 }
 
 async function waitUntilAnswers(url: string, program: Program): Promise<void> {
