@@ -1,3 +1,4 @@
+import { forgetImports } from "../crm/transfer/imports.ts";
 import { firstIdAt } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { partitionedTables, partitionName } from "../migrations.ts";
@@ -27,7 +28,7 @@ export async function forgetOldRuns(
   return { days: dropped, runs };
 }
 
-/** Forgets old runs once an hour, and what a webhook's dedupe window no longer needs. */
+/** Forgets old runs and imports once an hour, and what a webhook's dedupe window no longer needs. */
 export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; days: number }): {
   start(): void;
   stop(): void;
@@ -38,6 +39,7 @@ export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; 
       const { days: dropped, runs } = await forgetOldRuns(pool, { days });
       if (dropped + runs > 0)
         log.info({ droppedDays: dropped, runs }, `runs that closed more than ${days} days ago were forgotten`);
+      await forgetImports(pool, new Date(Date.now() - days * dayMs));
       await pool.query("delete from tandem.webhook_keys where created_at < now() - interval '7 days'");
     } catch (error) {
       log.warn({ err: error }, "old runs could not be forgotten yet; it is tried again in an hour");

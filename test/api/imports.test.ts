@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { forgetImports } from "../../src/crm/transfer/imports.ts";
 import type { JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { startGateway, type Answer } from "./gateway.ts";
@@ -271,6 +272,15 @@ test("what is strange in a file is refused row by row, and the rest is read", as
   expect([utf16.status, utf16.body["code"]]).toEqual([422, "unreadable-file"]);
   const empty = await send(await begin({ object: "company" }), "\n\n");
   expect([empty.status, empty.body["code"]]).toEqual([422, "unreadable-file"]);
+});
+
+test("an import that nothing was done with for long is forgotten, with its refused rows", async () => {
+  const [old, young] = [await begin({ object: "company" }), await begin({ object: "company" })];
+  await send(old, "name,employees\nx,y\n");
+  await pool.query("update tandem.imports set updated_at = now() - interval '31 days' where id = $1", [old]);
+  expect(await forgetImports(pool, new Date(Date.now() - 30 * 86_400_000))).toBe(1);
+  expect((await call("GET", `/api/imports/${old}`)).status).toBe(404);
+  expect((await call("GET", `/api/imports/${young}`)).status).toBe(200);
 });
 
 test("another workspace sees nothing of an import", async () => {
