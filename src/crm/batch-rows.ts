@@ -166,9 +166,11 @@ function foldTwo(earlier: BatchRow, later: BatchRow): BatchRow {
 }
 
 function foldValues(earlier: FieldValue, later: FieldValue): FieldValue {
-  const isComposite = later.field.info.comparesAs === "composite";
-  if (!isComposite || !isJsonObject(earlier.value) || !isJsonObject(later.value)) return later;
-  return { ...later, value: { ...earlier.value, ...later.value } };
+  const { info } = later.field;
+  // What was cleared before has nothing but what is named now.
+  const before = earlier.value ?? info.empty;
+  const isComposite = info.comparesAs === "composite" && isJsonObject(before) && isJsonObject(later.value);
+  return isComposite ? { ...later, value: { ...before, ...later.value } } : later;
 }
 
 /** The first row of each record, also of each that is to be made by an id, and the others, which come after it. */

@@ -35,9 +35,11 @@ function addFollowed(
   options: WriteOptions,
   { other, following, name }: { other: CrmObject; following: readonly CrmField[]; name: string },
 ): void {
+  // The record itself is not to be deleted twice.
+  const others = other.name === options.object.name ? " and t.id <> l.id" : "";
   options.statement.with(
     name,
-    `delete from ${other.table} t using locked l where ${pointsBy(following, "t")} returning t.id, ${recordJson(other, "t")} as record`,
+    `delete from ${other.table} t using locked l where ${pointsBy(following, "t")}${others} returning t.id, ${recordJson(other, "t")} as record`,
   );
   const events = `select 'destroyed', f.id, f.record, null::jsonb, '{}'::text[] from ${name} f`;
   addEvent(options, `${name}_event`, events, other);

@@ -1,6 +1,7 @@
 import { StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { inTransaction, sqlState, type Statement } from "../sql.ts";
+import { destroyFollowers, refusalOfDestroying } from "./destroy.ts";
 import type { WriteOptions } from "./events.ts";
 import { recordColumns, type CrmObject } from "./objects.ts";
 import { isTaken, recordExists, untilSettled } from "./refusals.ts";
@@ -98,6 +99,7 @@ async function destroyMatching(writer: Writer, { object, where }: Matching): Pro
       if (rows.length > mostMatching) throw tooMany(object);
       const changes: Change[] = [];
       for (const { id } of rows) {
+        await destroyFollowers(writer, sql, { object, id });
         const statement = writer.begin({ locked: true });
         addDelete(writeOptionsOf(writer, object, statement), { id, permanently: true });
         const change = await writer.commit(sql, statement);
@@ -108,7 +110,7 @@ async function destroyMatching(writer: Writer, { object, where }: Matching): Pro
   } catch (error) {
     // Another record began to point to one of them meanwhile: the next try sees it.
     if (sqlState(error)?.code === "23503") return undefined;
-    throw error;
+    throw refusalOfDestroying(error, writer.objects, object);
   }
 }
 

@@ -2,6 +2,7 @@ import { StepError } from "../errors.ts";
 import { createId } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 import { inTransaction, sqlState, type Sql } from "../sql.ts";
+import { destroyFollowers, hasPointedFollowers, refusalOfDestroying } from "./destroy.ts";
 import type { Link } from "./links.ts";
 import { findMatch, lockMatch } from "./match.ts";
 import { checkModes, withCleared, type WriteModes } from "./modes.ts";
@@ -176,21 +177,38 @@ async function upsertLocked(
   return id === undefined ? insertRecord(locked, sql, write) : changeWith(locked, sql, { ...write, id });
 }
 
-/** Marks or destroys a record. Undefined: there was no such record. */
+/**
+ * Marks or destroys a record. Undefined: there was no such record. Throws `invalid-values` where another
+ * record must go on pointing to it.
+ */
 export async function deleteRecord(
   writer: Writer,
   { object, id, permanently }: { object: CrmObject; id: string; permanently: boolean },
 ): Promise<Change | undefined> {
   const { change } = await untilSettled(object, async () => {
-    const statement = writer.begin();
-    addDelete(writeOptionsOf(writer, object, statement), { id, permanently });
     try {
+      if (permanently && hasPointedFollowers(writer.objects, object))
+        return { change: await inTransaction(writer.pool, (sql) => destroyAll(writer, sql, { object, id })) };
+      const statement = writer.begin();
+      addDelete(writeOptionsOf(writer, object, statement), { id, permanently });
       return { change: await writer.commit(writer.pool, statement) };
     } catch (error) {
       // Another record began to point to it meanwhile: the next statement sees that one.
       if (sqlState(error)?.code === "23503") return undefined;
-      throw error;
+      throw refusalOfDestroying(error, writer.objects, object);
     }
   });
   return change;
+}
+
+/** Destroys a record after what goes with it. */
+async function destroyAll(
+  writer: Writer,
+  sql: Sql,
+  { object, id }: { object: CrmObject; id: string },
+): Promise<Change | undefined> {
+  await destroyFollowers(writer, sql, { object, id });
+  const statement = writer.begin({ locked: true });
+  addDelete(writeOptionsOf(writer, object, statement), { id, permanently: true });
+  return writer.commit(sql, statement);
 }

@@ -129,7 +129,7 @@ export function addAnswer(statement: Statement, id: string): void {
 }
 
 /** The record's row as it is when nobody else can change it any more. */
-function addLocked({ statement, object, gate }: WriteOptions, id: string, condition: string): void {
+export function addLocked({ statement, object, gate }: WriteOptions, id: string, condition: string): void {
   statement.with(
     "locked",
     `select ${recordColumns(object, "r")} from ${object.table} r${gate === undefined ? "" : `, ${gate} g`}

@@ -151,6 +151,7 @@ export async function changeObject(
     }
     checkCriteria(change.duplicateCriteria ?? [], object.fields);
     if (!active && isNeeded(object)) throw standardObject(object, "cannot be hidden");
+    if (!active) refuseRequired(all, object);
     if (isRenamed || (!active && object.state === "active")) await refuseUsed(sql, metadata.workspace, named);
     await sql.query(
       `update tandem.objects set name = $2, plural = $3, label = $4, label_plural = $5, description = $6, icon = $7,
@@ -228,6 +229,17 @@ async function lock(
 /** Workflows assign to members, and tasks and notes are linked by their targets. */
 function isNeeded({ name }: StoredObject): boolean {
   return name === "workspaceMember" || Object.entries(linkObjects).flat().includes(name);
+}
+
+/** Nobody could make a record any more that must point to one of a hidden object. */
+function refuseRequired(all: readonly StoredObject[], { id, name }: StoredObject): void {
+  for (const other of all)
+    for (const field of other.state === "active" && other.id !== id ? other.fields : []) {
+      const isPointing = field.type === "RELATION" && field.settings["object"] === name && field.state === "active";
+      if (!isPointing || !field.required) continue;
+      const message = `${other.name}.${field.name} must point to a record of ${name}; make it optional first.`;
+      throw new ProblemError(409, "required-field", message);
+    }
 }
 
 function standardObject({ name }: StoredObject, rest: string): ProblemError {
