@@ -74,7 +74,9 @@ function distinct({ compares }: CrmField, items: readonly Json[]): Json[] {
   const seen = new Set<string>();
   return items.filter((item) => {
     // Postgres gives the keys of an object in an order of its own.
-    const written = JSON.stringify(isJsonObject(item) ? Object.entries(item).toSorted() : item);
+    const written = JSON.stringify(
+      isJsonObject(item) ? Object.entries(item).toSorted(([a], [b]) => (a < b ? -1 : 1)) : item,
+    );
     const key = compares === "exactly" ? written : written.toLowerCase();
     const isNew = !seen.has(key);
     seen.add(key);
