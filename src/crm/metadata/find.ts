@@ -3,7 +3,6 @@ import { ProblemError } from "../../errors.ts";
 import { describeUses, findUses, type Use } from "./uses.ts";
 import { listStored, type Metadata, type StoredField, type StoredObject } from "./stored.ts";
 import type { Sql } from "../../sql.ts";
-import { isUuid } from "../../ids.ts";
 
 /** All objects, and the one of them by its name, plural or id. Throws a 404 that suggests. */
 export async function findObject(
@@ -32,19 +31,6 @@ export function findField(object: StoredObject, wanted: string): StoredField {
     fields.map(({ name }) => name),
   );
   throw new ProblemError(404, "field-not-found", `${object.name} has no field "${wanted}"${meant || "."}`);
-}
-
-/** The object and field that have this id, in this workspace. Throws a 404. */
-export async function findFieldById(
-  { pool, workspace }: Metadata,
-  id: string,
-): Promise<{ all: StoredObject[]; object: StoredObject; field: StoredField }> {
-  const all = isUuid(id) ? await listStored(pool, workspace) : [];
-  for (const object of all) {
-    const field = object.fields.find((each) => each.id === id.toLowerCase() && each.state !== "removed");
-    if (field !== undefined) return { all, object, field };
-  }
-  throw new ProblemError(404, "field-not-found", `There is no field ${id}.`);
 }
 
 /** Refuses to hide or rename what workflows, open runs or views name. */
