@@ -19,9 +19,10 @@ export async function lockMatches(
   const scope = statement.param(lockScope(workspace, object), "text");
   const keys = unguarded.map(({ key, parts }) => {
     const values = parts.map(({ path, isNull }) => {
+      const place = statement.param(path.join("."), "text");
+      if (isNull) return { path: place, value: "null::text" };
       const target = findTarget(object, path, "t", "match");
-      const given = target.parameter(givenSql(statement.param(path, "text[]"), target.type));
-      return { path: statement.param(path.join("."), "text"), value: isNull ? "null::text" : given };
+      return { path: place, value: target.parameter(givenSql(statement.param(path, "text[]"), target.type)) };
     });
     return `select ${lockKeySql(scope, values)} as key from input i where i.by = ${statement.param(key, "text")}`;
   });

@@ -59,11 +59,11 @@ export function addBatch(options: WriteOptions, batch: BatchStatement): void {
   const { statement, object, gate } = options;
   addInput(statement, batch.rows);
   statement.with("found", foundSql(statement, object, batch.matchers));
-  statement.with("chosen", "select distinct on (f.id) f.id, f.n, f.v from found f order by f.id, f.n");
+  statement.with("chosen", "select distinct on (f.id) f.id, f.n, f.by, f.v from found f order by f.id, f.n");
   statement.with(
     "locked",
     `select ${recordColumns(object, "r")}, c.n, c.v from chosen c join ${object.table} r on r.id = c.id${gate === undefined ? "" : `, ${gate} g`}
-     where r.deleted_at is null order by r.id for update of r`,
+     where r.deleted_at is null${stillSql(statement, object, batch.matchers)} order by r.id for update of r`,
   );
   addUpdates(options, batch);
   addCreates(options, batch);
@@ -85,25 +85,41 @@ function recordOr({ records }: BatchStatement, record: string): string {
 }
 
 function foundSql(statement: Statement, object: CrmObject, matchers: readonly Matcher[]): string {
-  const lookups = matchers.map(({ key, parts }) => {
-    const conditions = parts.map(({ path, isNull }) => {
-      const target = findTarget(object, path, "t", "match");
-      return matchSql(target, isNull ? undefined : givenSql(literal(`{${path.join(",")}}`), target.type));
-    });
-    const on = parts.length === 0 ? "t.id = i.id" : conditions.join(" and ");
-    return `select i.n, i.v, t.id, t.created_at from input i join ${object.table} t on ${on}
-      where i.by = ${statement.param(key, "text")} and t.deleted_at is null`;
+  const lookups = matchers.map((matcher) => {
+    const on = matcher.parts.length === 0 ? "t.id = i.id" : matcherSql(object, matcher, { record: "t", row: "i" });
+    return `select i.n, i.by, i.v, t.id, t.created_at from input i join ${object.table} t on ${on}
+      where i.by = ${statement.param(matcher.key, "text")} and t.deleted_at is null`;
   });
-  if (lookups.length === 0) return "select null::integer as n, null::jsonb as v, null::uuid as id where false";
-  return `select distinct on (m.n) m.n, m.v, m.id from (${lookups.join(" union all ")}) m order by m.n, m.created_at, m.id`;
+  if (lookups.length === 0)
+    return "select null::integer as n, null::text as by, null::jsonb as v, null::uuid as id where false";
+  return `select distinct on (m.n) m.n, m.by, m.v, m.id from (${lookups.join(" union all ")}) m order by m.n, m.created_at, m.id`;
 }
 
-/** SQL over `i`: what a row has at a path, which is SQL of text[], as a type. */
-export function givenSql(path: string, type: string): string {
-  if (type === "jsonb") return `(i.v #> ${path})`;
+/** SQL over `r` and `c`: that a record which others changed meanwhile is still the one that the row is about. */
+function stillSql(statement: Statement, object: CrmObject, matchers: readonly Matcher[]): string {
+  const cases = matchers.flatMap((matcher) =>
+    matcher.parts.length === 0
+      ? []
+      : [`when ${statement.param(matcher.key, "text")} then ${matcherSql(object, matcher, { record: "r", row: "c" })}`],
+  );
+  return cases.length === 0 ? "" : ` and case c.by ${cases.join(" ")} else true end`;
+}
+
+/** SQL over both aliases: that the record has what the row matches by. */
+function matcherSql(object: CrmObject, { parts }: Matcher, { record, row }: { record: string; row: string }): string {
+  const conditions = parts.map(({ path, isNull }) => {
+    const target = findTarget(object, path, record, "match");
+    return matchSql(target, isNull ? undefined : givenSql(literal(`{${path.join(",")}}`), target.type, row));
+  });
+  return conditions.join(" and ");
+}
+
+/** SQL over the alias: what a row has at a path, which is SQL of text[], as a type. */
+export function givenSql(path: string, type: string, alias = "i"): string {
+  if (type === "jsonb") return `(${alias}.v #> ${path})`;
   if (type === "text[]")
-    return `array(select a.item from jsonb_array_elements_text(i.v #> ${path}) with ordinality a(item, position) order by a.position)`;
-  return `(i.v #>> ${path})::${type}`;
+    return `array(select a.item from jsonb_array_elements_text(${alias}.v #> ${path}) with ordinality a(item, position) order by a.position)`;
+  return `(${alias}.v #>> ${path})::${type}`;
 }
 
 /** What a field becomes stands beside what it is, under this name. */

@@ -75,7 +75,7 @@ export async function lockMatch(sql: Sql, workspace: Workspace, matching: Matchi
   await sql.query({ ...statement.query(text), name: statementName(text) });
 }
 
-/** The id of the oldest record that matches. */
+/** The id of the oldest record that matches, which goes on doing so: it is locked. */
 export async function findMatch(sql: Sql, matching: Matching): Promise<string | undefined> {
   const statement = createStatement();
   const { object } = matching;
@@ -83,7 +83,7 @@ export async function findMatch(sql: Sql, matching: Matching): Promise<string | 
     const target = findTarget(object, path, "t", "match");
     return matchSql(target, part === null ? undefined : statement.param(part, target.type));
   });
-  const text = `select t.id from ${object.table} t where t.deleted_at is null and ${conditions.join(" and ")} order by t.created_at, t.id limit 1`;
+  const text = `select t.id from ${object.table} t where t.deleted_at is null and ${conditions.join(" and ")} order by t.created_at, t.id limit 1 for update of t`;
   const { rows } = await sql.query<{ id: string }>(statement.query(text));
   return rows[0]?.id;
 }

@@ -9,7 +9,16 @@ import { checkModes, withCleared, type WriteModes } from "./modes.ts";
 import type { CrmObject } from "./objects.ts";
 import { onlyIfSql, type OnlyIf } from "./only-if.ts";
 import { findRecord } from "./read.ts";
-import { findTaken, isTaken, isTakenBy, isUnique, notFound, recordExists, untilSettled } from "./refusals.ts";
+import {
+  findTaken,
+  hasOneSql,
+  isTaken,
+  isTakenBy,
+  isUnique,
+  notFound,
+  recordExists,
+  untilSettled,
+} from "./refusals.ts";
 import { invalidValues, parseValues, requireFields, type FieldValue } from "./values.ts";
 import { addCreate, addDelete, addUpdate } from "./write.ts";
 import { writeOptionsOf, type Change, type Writer } from "./writer.ts";
@@ -30,6 +39,8 @@ interface Write {
   readonly modes?: WriteModes | undefined;
   readonly links?: readonly Link[] | undefined;
   readonly onlyIf?: OnlyIf | undefined;
+  /** Unique values by which the record was found: one without any of them by now is another. */
+  readonly keys?: readonly FieldValue[] | undefined;
 }
 
 function parseWrite(write: Values & { onlyIf?: OnlyIf | undefined }): Write {
@@ -69,8 +80,10 @@ async function insertOrChange(writer: Writer, write: Write, making: Making): Pro
   // Between a refusal and the look-up the other record may go, and before the next try another may come.
   return untilSettled(object, async () => {
     const same = look ? await findTaken(writer.pool, object, keys) : undefined;
-    if (same !== undefined)
-      return changeRecord(writer, same.id, ifExists === "use" ? { object, values: [], links } : write);
+    if (same !== undefined) {
+      const change = ifExists === "use" ? { object, values: [], links } : write;
+      return changeRecord(writer, same.id, { ...change, keys });
+    }
     try {
       return await insertRecord(writer, writer.pool, { ...write, id: making.id });
     } catch (error) {
@@ -128,13 +141,18 @@ async function changeRecord(writer: Writer, id: string, write: Write): Promise<C
 }
 
 async function changeWith(writer: Writer, sql: Sql, write: Write & { id: string }): Promise<Change | undefined> {
-  const { object, id, onlyIf, ...update } = write;
+  const { object, id, onlyIf, keys = [], ...update } = write;
   requireFields(object, withCleared(object, write.values, write.modes ?? {}), "update");
   const statement = writer.begin();
-  const condition = onlyIf && onlyIfSql(onlyIf, { statement, objects: writer.objects, object });
+  const conditions = [
+    ...(keys.length === 0 ? [] : [`(${hasOneSql(statement, keys, "r")})`]),
+    ...(onlyIf === undefined ? [] : [`(${onlyIfSql(onlyIf, { statement, objects: writer.objects, object })})`]),
+  ];
+  const condition = conditions.length === 0 ? undefined : conditions.join(" and ");
   addUpdate(writeOptionsOf(writer, object, statement), { ...update, id, onlyIf: condition });
   const change = await writer.commit(sql, statement);
   if (change !== undefined || onlyIf === undefined) return change;
+  if (keys.length > 0 && (await findTaken(sql, object, keys))?.id !== id) return undefined;
   const record = await findRecord(sql, object, id);
   if (record === undefined) return undefined;
   const message = `${object.name} ${id}: onlyIf does not hold for the record as it is.`;

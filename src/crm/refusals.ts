@@ -128,14 +128,19 @@ async function findSame(
   return rows[0];
 }
 
-/** SQL over `t`, as the unique index has it. */
-function sameSql(statement: Statement, { field, value }: FieldValue): string {
+/** SQL over the alias: that a record has one of the unique values. */
+export function hasOneSql(statement: Statement, values: readonly FieldValue[], alias: string): string {
+  return values.map((value) => sameSql(statement, value, alias)).join(" or ");
+}
+
+/** SQL over the alias, as the unique index has it. */
+function sameSql(statement: Statement, { field, value }: FieldValue, alias = "t"): string {
   const text = mainText({ field, value });
   const wanted =
     text !== undefined && (field.info.main !== undefined || field.info.comparesAs === "text")
       ? comparable(field, statement.param(text, "text"))
       : statement.param(value, field.info.column);
-  return `${uniqueExpression(field, "t")} = ${wanted}`;
+  return `${uniqueExpression(field, alias)} = ${wanted}`;
 }
 
 /** Whether a value must be the only one of its kind: what is empty need not be. */

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
+import { upsertRecords } from "../../src/crm/batch.ts";
+import { findRecord } from "../../src/crm/read.ts";
 import { createRecord, deleteRecord, updateRecord, upsertRecord } from "../../src/crm/operations.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { until } from "../support/until.ts";
 import { createCrm, type Event } from "./support.ts";
 
 const { pool } = await createTestDatabase();
@@ -157,3 +160,50 @@ function expectChain(chain: readonly Event[]): void {
   const versions = chain.map(({ after }) => String(after?.["updatedAt"]));
   expect(versions).toEqual([...new Set(versions)].toSorted());
 }
+
+test.each<[string, (name: string, domain: string) => Promise<string | null | undefined>]>([
+  [
+    "an upsert by a unique field",
+    async (name, domain) =>
+      (
+        await upsertRecord(writer, {
+          object: company,
+          match: ["domainName"],
+          values: { name, domainName: { primaryLinkUrl: domain } },
+        })
+      ).id,
+  ],
+  [
+    "an upsert by a field that no index guards",
+    async (name) => (await upsertRecord(writer, { object: company, match: ["name"], values: { name } })).id,
+  ],
+  [
+    "a batch",
+    async (name) => (await upsertRecords(writer, { object: company, match: ["name"], rows: [{ name }] }))[0]?.id,
+  ],
+])("%s leaves a record alone that is another by the time it can be changed", async (way, upsert) => {
+  const [before, after] = [`Before ${way}`, `After ${way}`];
+  const domain = `${way.length}.before.example`;
+  const { id } = await make("company", { name: before, domainName: { primaryLinkUrl: domain } });
+  const client = await pool.connect();
+  let upserted: ReturnType<typeof upsert>;
+  try {
+    await client.query("begin");
+    await client.query(
+      `update ${company.table} set name = $2, domain_name = domain_name || '{"primaryLinkUrl": ""}' where id = $1`,
+      [id, after],
+    );
+    upserted = upsert(before, domain);
+    await until("somebody waits for the record", async () => {
+      const { rows } = await pool.query<{ waits: boolean }>(
+        "select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') as waits",
+      );
+      return rows[0]?.waits;
+    });
+  } finally {
+    await client.query("commit");
+    client.release();
+  }
+  expect(await upserted).not.toBe(id);
+  expect((await findRecord(pool, company, id))?.["name"]).toBe(after);
+});

@@ -14,13 +14,13 @@ import type { Write } from "./writes.ts";
 
 export type Way = "create" | "update" | "upsert";
 
-interface Drawn {
+export interface Drawn {
   readonly way: Way;
   readonly writes: readonly Write[];
   readonly atomic: boolean;
 }
 
-function drawBatch(dice: Dice, game: Game, way: Way): Drawn {
+export function drawBatch(dice: Dice, game: Game, way: Way): Drawn {
   const kind = drawKind(dice, game);
   const { key: object } = kind;
   const match = way === "upsert" && !dice.oneIn(4) ? drawMatch(dice, game, kind) : [];
@@ -58,7 +58,7 @@ function kindOf(game: Game, { writes }: Pick<Drawn, "writes">): Kind {
   return getKind(game.world, writes[0]?.object ?? "");
 }
 
-async function writeBatch(game: Game, { way, writes, atomic }: Drawn): Promise<RowOutcome[]> {
+export async function writeBatch(game: Game, { way, writes, atomic }: Drawn): Promise<RowOutcome[]> {
   const writer = await game.system.writer();
   const [first] = writes;
   const object = getObject(writer.objects, kindOf(game, { writes }));
@@ -71,13 +71,13 @@ async function writeBatch(game: Game, { way, writes, atomic }: Drawn): Promise<R
 }
 
 /** A row, or rows about the same record that were written as one. */
-interface Unit {
+export interface Unit {
   readonly change: Change;
   readonly seen: Seen;
 }
 
 /** Rows that were written as one share their outcome. */
-function unitsOf(kind: Kind, { way, writes }: Drawn, outcomes: readonly RowOutcome[]): Unit[] {
+export function unitsOf(kind: Kind, { way, writes }: Drawn, outcomes: readonly RowOutcome[]): Unit[] {
   const groups = groupBy(writes.keys(), (n) => outcomes[n]);
   return [...groups].flatMap(([outcome, places]) => {
     const members = places.flatMap((n) => writes[n] ?? []);

@@ -35,10 +35,9 @@ export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K,
 
 /** Each record's events are as expected, and there are no others. */
 export function faultOfEvents(seen: readonly Event[], expected: readonly Expected[]): string | undefined {
-  const written = (events: readonly JsonObject[]): Map<string, JsonObject[]> =>
-    groupBy(events, (event) => String(event["id"]));
+  const written = (events: readonly JsonObject[]): Map<string, JsonObject[]> => groupBy(events, placeOf);
   const [saw, wanted] = [
-    written(seen.map(seenEvent)),
+    written(seen.map(toldOf)),
     written(expected.map((event) => ({ ...event, changed: [...event.changed].toSorted() }))),
   ];
   for (const id of new Set([...saw.keys(), ...wanted.keys()]))
@@ -47,7 +46,13 @@ export function faultOfEvents(seen: readonly Event[], expected: readonly Expecte
   return undefined;
 }
 
-function seenEvent({ object, record_id, kind, before, after, changed_fields }: Event): JsonObject {
+/** Which record an event is of: two objects may have one of the same id each. */
+export function placeOf({ object, id }: { readonly object?: unknown; readonly id?: unknown }): string {
+  return `${String(object)} ${String(id)}`;
+}
+
+/** An event as the model tells it. */
+export function toldOf({ object, record_id, kind, before, after, changed_fields }: Event): JsonObject {
   return {
     object,
     id: record_id,

@@ -53,6 +53,9 @@ export function can(type: string, what: "unique" | "searchable" | "indexed"): bo
   return what === "indexed" || (!isList({ type }) && type !== "BOOLEAN");
 }
 
+/** So that a field that comes after one of its name is another. */
+let keys = 0;
+
 /** A field of the model for what was asked. `target`: the object that it points to. */
 export function fieldOf(
   kind: Kind,
@@ -61,7 +64,7 @@ export function fieldOf(
 ): Field {
   const { type, name, defaultValue = null } = input;
   return {
-    key: `${kind.key}.${name}.${kind.fields.length}`,
+    key: `${kind.key}.${name}.${(keys += 1)}`,
     name,
     type,
     compares: input.compares ?? (type === "EMAILS" ? "without-case" : "exactly"),
