@@ -3,10 +3,11 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, prepareDependencies, programOf, root, run } from "./prepare.mjs";
 
-if (process.env["npm_lifecycle_event"] === "build") {
-  await prepareDependencies().then(build).catch(fail);
-} else {
+// `--now`: by whoever holds the folder's lock. A child of `npm run build` cannot tell it by the environment.
+if (process.argv.includes("--now")) {
   await compile().catch(fail);
+} else {
+  await prepareDependencies().then(build).catch(fail);
 }
 
 async function compile() {

@@ -51,7 +51,7 @@ export async function build() {
 
 async function buildNow() {
   const sources = hashSources();
-  await report("Building Tandem", () => run(process.execPath, [join(root, "scripts", "build.mjs")]));
+  await report("Building Tandem", () => run(process.execPath, [join(root, "scripts", "build.mjs"), "--now"]));
   writeFileSync(stamp, sources);
 }
 
