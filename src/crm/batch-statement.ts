@@ -53,7 +53,8 @@ export function addInput(statement: Statement, rows: readonly StatementRow[]): v
  * writer was first), `record`, `changed_fields`. Records are locked in the order of their ids.
  *
  * Postgres takes each CTE for a few rows and would join two of them row by row: what a later one needs
- * an earlier one carries along, and what is left out is asked for by `not in`, which hashes.
+ * an earlier one carries along, and what is left out is asked for by `not in`, which hashes. What stands
+ * beside a record's columns begins with an underscore, which no column does.
  */
 export function addBatch(options: WriteOptions, batch: BatchStatement): void {
   const { statement, object, gate } = options;
@@ -62,7 +63,7 @@ export function addBatch(options: WriteOptions, batch: BatchStatement): void {
   statement.with("chosen", "select distinct on (f.id) f.id, f.n, f.by, f.v from found f order by f.id, f.n");
   statement.with(
     "locked",
-    `select ${recordColumns(object, "r")}, c.n, c.v from chosen c join ${object.table} r on r.id = c.id${gate === undefined ? "" : `, ${gate} g`}
+    `select ${recordColumns(object, "r")}, c.n as _n, c.v as _v from chosen c join ${object.table} r on r.id = c.id${gate === undefined ? "" : `, ${gate} g`}
      where r.deleted_at is null${stillSql(statement, object, batch.matchers)} order by r.id for update of r`,
   );
   addUpdates(options, batch);
@@ -70,7 +71,7 @@ export function addBatch(options: WriteOptions, batch: BatchStatement): void {
   statement.with(
     "settled",
     `select u.n, u.id, 'updated' as outcome, ${recordOr(batch, "u.record")}, u.fields as changed_fields from updated u
-     union all select d.n, d.id, 'unchanged', ${recordOr(batch, recordJson(object, "d"))}, d.changed_fields from differing d where cardinality(d.changed_fields) = 0
+     union all select d._n, d.id, 'unchanged', ${recordOr(batch, recordJson(object, "d"))}, d._changed from differing d where cardinality(d._changed) = 0
      union all select c.n, c.id, 'created', ${recordOr(batch, "c.record")}, c.fields from created c`,
   );
   statement.with(
@@ -124,7 +125,7 @@ export function givenSql(path: string, type: string, alias = "i"): string {
 
 /** What a field becomes stands beside what it is, under this name. */
 function wantedColumn(position: number): string {
-  return `wanted_${position}`;
+  return `_wanted_${position}`;
 }
 
 function addUpdates(options: WriteOptions, { fields, modes }: BatchStatement): void {
@@ -135,13 +136,13 @@ function addUpdates(options: WriteOptions, { fields, modes }: BatchStatement): v
     ({ name, column }, i) => `case when w.${column} is distinct from w.${wantedColumn(i)} then ${literal(name)} end`,
   );
   const changed = fields.length === 0 ? `'{}'::text[]` : `array_remove(array[${differing.join(", ")}]::text[], null)`;
-  statement.with("differing", `select w.*, ${changed} as changed_fields from wanted w`);
+  statement.with("differing", `select w.*, ${changed} as _changed from wanted w`);
   const assignments = [...fields.map(({ column }, i) => `${column} = d.${wantedColumn(i)}`), stamps(options)];
   statement.with(
     "updated",
     `update ${object.table} t set ${assignments.join(", ")} from differing d
-     where t.id = d.id and cardinality(d.changed_fields) > 0
-     returning t.id, d.n, ${recordJson(object, "d")} as before, ${recordJson(object, "t")} as record, d.changed_fields as fields`,
+     where t.id = d.id and cardinality(d._changed) > 0
+     returning t.id, d._n as n, ${recordJson(object, "d")} as before, ${recordJson(object, "t")} as record, d._changed as fields`,
   );
   addEvent(options, "updated_event", "select 'updated', u.id, u.before, u.record, u.fields from updated u");
 }
@@ -153,11 +154,11 @@ function wantedValue(field: CrmField, modes: WriteModes): string {
   const old = `l.${field.column}`;
   const empty = constantSql(info, info.empty);
   if (mode === "clear") return empty;
-  const given = `l.v -> ${literal(name)}`;
+  const given = `l._v -> ${literal(name)}`;
   const met = mergedValue(
     field,
     {
-      whole: () => storedValue(field, "l"),
+      whole: () => storedValue(field, "l._v"),
       parts: Object.keys(info.subFields ?? {}).map((key) => ({
         key,
         value: `(${given} -> ${literal(key)})`,
@@ -167,16 +168,16 @@ function wantedValue(field: CrmField, modes: WriteModes): string {
     mode,
   );
   const cleared = mode === "only-if-empty" ? old : empty;
-  return `case when not l.v ? ${literal(name)} then ${old} when ${given} = 'null'::jsonb then ${cleared} else ${met} end`;
+  return `case when not l._v ? ${literal(name)} then ${old} when ${given} = 'null'::jsonb then ${cleared} else ${met} end`;
 }
 
-/** SQL: a field's value in the row of the alias, as the column's type. */
-function storedValue({ name, info }: CrmField, alias: string): string {
-  const given = `${alias}.v -> ${literal(name)}`;
+/** SQL: a field's value in a row, which is SQL of JSON, as the column's type. */
+function storedValue({ name, info }: CrmField, row: string): string {
+  const given = `${row} -> ${literal(name)}`;
   if (info.column === "jsonb") return `(${given})`;
   if (info.comparesAs === "list")
     return `(select coalesce(array_agg(a.item order by a.position), '{}') from jsonb_array_elements_text(${given}) with ordinality a(item, position))`;
-  return `(${alias}.v ->> ${literal(name)})::${info.column}`;
+  return `(${row} ->> ${literal(name)})::${info.column}`;
 }
 
 /** In the order of the rows, so that two batches with the same values wait for each other and do not lock. */
@@ -207,7 +208,7 @@ function insertedValue(field: CrmField, modes: WriteModes): string {
   const { info, name, defaultValue } = field;
   const empty = constantSql(info, info.empty);
   if (modes[name] === "clear") return empty;
-  const value = storedValue(field, "i");
+  const value = storedValue(field, "i.v");
   const whole = info.comparesAs === "composite" ? `${empty} || ${value}` : value;
   const initial = constantSql(info, defaultValue ?? info.empty);
   return `case when not i.v ? ${literal(name)} then ${initial} when i.v -> ${literal(name)} = 'null'::jsonb then ${empty} else ${whole} end`;

@@ -34,9 +34,15 @@ export interface IndexDefinition {
 
 const longestName = 63;
 
-/** Postgres's name for something of a column, in the way that it names things itself. */
+/** Suffixes of indexes: these have names of their own in the whole schema, constraints in their table. */
+const ofIndexes: ReadonlySet<string> = new Set(["key", "idx", "search"]);
+
+/**
+ * Postgres's name for something of a column: of a constraint in the way that it names things itself; of an
+ * index so that `order.lineCode` and `orderLine.code` have two.
+ */
 export function nameOf(tableName: string, column: string, suffix: string): string {
-  const name = `${tableName}_${column}_${suffix}`;
+  const name = `${tableName}${ofIndexes.has(suffix) ? "__" : "_"}${column}_${suffix}`;
   if (name.length <= longestName) return name;
   const hash = createHash("sha1").update(name).digest("hex").slice(0, 8);
   return `${name.slice(0, longestName - suffix.length - hash.length - 2)}_${hash}_${suffix}`;
@@ -82,6 +88,7 @@ export function filledSql({ type, columnName }: Pick<TableField, "type" | "colum
   if (info.main !== undefined) return `coalesce(${column} ->> ${literal(info.main)}, '') <> ''`;
   if (info.comparesAs === "composite") return `${column} <> ${constantSql(info, info.empty)}`;
   if (info.comparesAs === "list") return `cardinality(${column}) > 0`;
+  if (info.comparesAs === "json") return `coalesce(${column}, 'null') not in ('null', '""', '[]')`;
   return info.comparesAs === "text" ? `coalesce(${column}, '') <> ''` : `${column} is not null`;
 }
 
@@ -92,6 +99,16 @@ export function filledSql({ type, columnName }: Pick<TableField, "type" | "colum
 export function foreignKeySql({ schemaName, tableName }: Table, columnName: string, target: string): string {
   const name = identifier(nameOf(tableName, columnName, "fkey"));
   return `constraint ${name} foreign key (${identifier(columnName)}) references ${identifier(schemaName)}.${identifier(target)} on delete no action`;
+}
+
+/** SQL: `constraint … check …` that a record points to one record of a relation to several objects at most. */
+export function oneOfSql(table: Table, group: string, columnNames: readonly string[]): string {
+  const columns = columnNames.map(identifier).join(", ");
+  return `constraint ${identifier(oneOfName(table, group))} check (num_nonnulls(${columns}) <= 1) not valid`;
+}
+
+export function oneOfName({ tableName }: Table, group: string): string {
+  return nameOf(tableName, snakeCase(group), "one_of");
 }
 
 /** The index that keeps a field's values unique. Deleted records keep no value from others. */
@@ -178,6 +195,17 @@ function described(field: TableField): Described {
     info: fieldTypes[field.type],
     compares: comparesOf(field),
   };
+}
+
+/** Of a table or a column: what Postgres cuts off beyond its limit must not make two names one. */
+const longestStored = 55;
+
+/** What a table or column is called for a name of the API: in snake case, its end hashed where it is long. */
+export function storedName(name: string): string {
+  const snake = snakeCase(name);
+  if (snake.length <= longestStored) return snake;
+  const hash = createHash("sha1").update(name).digest("hex").slice(0, 8);
+  return `${snake.slice(0, longestStored - hash.length - 1)}_${hash}`;
 }
 
 /** `bodyV2` → `body_v2`. */

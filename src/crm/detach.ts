@@ -61,15 +61,15 @@ function addCleared(options: WriteOptions, { other, cleared, following, name }: 
   const held = `${name}_before`;
   statement.with(
     held,
-    `select ${recordColumns(other, "r")}, l.id as gone from ${other.table} r join locked l on ${conditions.join(" and ")} for update of r`,
+    `select ${recordColumns(other, "r")}, l.id as _gone from ${other.table} r join locked l on ${conditions.join(" and ")} for update of r`,
   );
-  const sets = cleared.map(({ column }) => `${column} = nullif(t.${column}, h.gone)`);
+  const sets = cleared.map(({ column }) => `${column} = nullif(t.${column}, h._gone)`);
   statement.with(
     name,
     `update ${other.table} t set ${[...sets, stamps(options)].join(", ")} from ${held} h where t.id = h.id
      returning t.id, ${recordJson(other, "t")} as record`,
   );
-  const fields = cleared.map((field) => `case when h.${field.column} = h.gone then '${field.name}' end`);
+  const fields = cleared.map((field) => `case when h.${field.column} = h._gone then '${field.name}' end`);
   const events = `select 'updated', c.id, ${recordJson(other, "h")}, c.record, array_remove(array[${fields.join(", ")}]::text[], null)
      from ${name} c join ${held} h on h.id = c.id`;
   addEvent(options, `${name}_event`, events, other);

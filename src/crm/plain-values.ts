@@ -42,6 +42,8 @@ export function parseNumber(value: Json): number {
 
 /** Of a decimal: more before the point, or behind it, is no figure of a business. */
 const mostDigits = 38;
+/** Zeros around it aside, which may be many but not without end: the pattern tries each of them. */
+const longestDecimal = 200;
 /** Digits that a double holds for certain. */
 const digitsOfDouble = 15;
 
@@ -51,7 +53,8 @@ const digitsOfDouble = 15;
  */
 export function parseDecimal(value: Json, decimals: number | undefined): Json {
   const written = typeof value === "number" && Number.isFinite(value) ? writeDouble(value) : value;
-  const parts = typeof written === "string" ? /^(-?)0*(\d*)(?:\.(\d*?)0*)?$/.exec(written.trim()) : null;
+  const text = typeof written === "string" ? written.trim() : "";
+  const parts = text.length > longestDecimal ? null : /^(-?)0*(\d*)(?:\.(\d*?)0*)?$/.exec(text);
   if (parts === null || written === "") throw new FieldFault(`takes a number, but got ${describe(value)}`);
   const [, sign = "", whole = "", fraction = ""] = parts;
   const isLong = whole.length + fraction.length > digitsOfDouble;

@@ -66,7 +66,9 @@ function tableChanges(table: Table, object: ObjectRow): string[] {
   return [
     ...object.fields.flatMap((field) => {
       const column = identifier(field.columnName);
-      if (field.type === "NUMBER") return [`${alter} alter column ${column} type numeric`];
+      // By its text: a double becomes numeric with 15 digits, and has up to 17.
+      if (field.type === "NUMBER")
+        return [`${alter} alter column ${column} type numeric using ${column}::text::numeric`];
       return field.required ? [`${alter} alter column ${column} drop not null, add ${requiredSql(table, field)}`] : [];
     }),
     `create index on ${qualified(table)} (created_at, id) where deleted_at is null`,

@@ -123,11 +123,11 @@ function describeField(field: FieldDefinition): FieldRow {
     required: false,
     unique: false,
     searchable: false,
+    columnName: snakeCase(field.name),
     ...field,
     // What points elsewhere is followed from there.
     indexed: field.indexed === true || field.type === "RELATION",
     id: createId(),
-    columnName: snakeCase(field.name),
   };
 }
 

@@ -16,6 +16,8 @@ export interface FieldDefinition {
   readonly indexed?: boolean;
   /** Whether full-text search looks into it. */
   readonly searchable?: boolean;
+  /** Unquoted; by default the name in snake case. */
+  readonly columnName?: string;
 }
 
 /** An object before it is in a workspace's metadata: custom ones are described in the same way. */

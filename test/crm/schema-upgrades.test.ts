@@ -15,7 +15,7 @@ async function makeOldest(): Promise<string> {
   await pool.query("insert into tandem.workspaces (id, name, schema_name) values ($1, 'Oldest', 'ws_version0')", [id]);
   await pool.query(await readFile(new URL("schema-0.sql", import.meta.url), "utf8"));
   await pool.query(
-    `insert into ws_version0.company (id, name, employees) select gen_random_uuid(), 'Company ' || i, i + 0.5 from generate_series(1, 3) i`,
+    `insert into ws_version0.company (id, name, employees) select gen_random_uuid(), 'Company ' || i, case i when 3 then 9007199254740991 else i + 0.5 end from generate_series(1, 3) i`,
   );
   return id;
 }
@@ -52,7 +52,7 @@ test("the oldest schema becomes what a new one is, and its records stay", async 
   const writer = createWriter({ pool, workspace, objects, actor: { source: "API", name: "test" } });
   const company = objects.find("company") ?? fresh.object("company");
   const { rows } = await pool.query(`select name, employees from ${company.table} order by name`);
-  expect(rows.map(({ employees }) => Number(employees))).toEqual([1.5, 2.5, 3.5]);
+  expect(rows.map(({ employees }) => Number(employees))).toEqual([1.5, 2.5, 9007199254740991]);
   await createRecord(writer, { object: company, values: { name: "New", employees: 4 } });
   expect(await upgradeSchemas(pool)).toBe(0);
 });

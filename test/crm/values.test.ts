@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseDecimal } from "../../src/crm/plain-values.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createCrm, refusal } from "./support.ts";
@@ -140,4 +141,10 @@ test("a workspace sees and changes nothing of another", async () => {
   expect(await refusal(berlin.make("opportunity", { pointOfContactId: id }))).toMatchObject({
     code: "related-record-not-found",
   });
+});
+
+test("a number of half a million zeros is refused at once", () => {
+  const begun = performance.now();
+  expect(() => parseDecimal(`${"0".repeat(500_000)}x`, undefined)).toThrow("takes a number");
+  expect(performance.now() - begun).toBeLessThan(1_000);
 });

@@ -1,17 +1,29 @@
-import { inTransaction, sqlState, type SqlPool } from "../../sql.ts";
+import { textOf } from "../../json.ts";
+import { identifier, inTransaction, sqlState, type SqlPool } from "../../sql.ts";
 import {
   fieldIndex,
   fieldsIndex,
   foreignKeySql,
   nameOf,
+  oneOfName,
+  oneOfSql,
+  qualified,
   requiredSql,
   searchIndex,
   uniqueIndex,
   type IndexDefinition,
   type Table,
 } from "../ddl.ts";
-import { BrokenRows, findDuplicates, findUnfilled } from "./broken-rows.ts";
-import { addConstraint, dropConstraint, dropIndex, ensureIndex, listIndexes, validateConstraint } from "./live-ddl.ts";
+import { BrokenRows, findDuplicates, findUnfilled, lastingFailure } from "./broken-rows.ts";
+import {
+  addConstraint,
+  changeTables,
+  dropConstraint,
+  dropIndex,
+  ensureIndex,
+  listIndexes,
+  validateConstraint,
+} from "./live-ddl.ts";
 import {
   namesOf,
   partsOf,
@@ -34,24 +46,48 @@ export interface Building extends Metadata {
 export async function changeField(building: Building, field: StoredField, wanted: Wanted): Promise<void> {
   const { pool, workspace, object } = building;
   const table = tableOf(workspace, object);
+  const search = nextSearch(building, table, { field, wanted });
   try {
     if (wanted.related === true) await relate(building, table, field);
     if (wanted.required === true) await makeRequired(pool, table, field);
     if (wanted.unique === true)
       await makeUnique(pool, table, { index: uniqueIndex(table, field), names: [field.name] });
+    if (wanted.indexed === true) await ensureIndex(pool, table, fieldIndex(table, field));
+    if (search !== undefined) await ensureIndex(pool, table, search);
   } catch (error) {
-    if (!(error instanceof BrokenRows)) throw error;
+    const failure = lastingFailure(error);
+    if (failure === undefined) throw error;
     if (wanted.required === true) await makeOptional(pool, table, field);
-    await giveUp(building, field, error.failure);
+    if (wanted.unique === true) await dropIndex(pool, table, uniqueIndex(table, field).name);
+    if (wanted.indexed === true) await dropIndex(pool, table, fieldIndex(table, field).name);
+    await giveUp(building, { field, wanted }, failure);
     return;
   }
   // What nothing stands against comes last: what was given up is as it was.
   const isRemoved = wanted.state === "removed";
   if (wanted.required === false || isRemoved) await makeOptional(pool, table, field);
   if (wanted.unique === false || isRemoved) await dropIndex(pool, table, uniqueIndex(table, field).name);
-  if (wanted.indexed !== undefined)
-    await changeIndexed(pool, table, { index: fieldIndex(table, field), indexed: wanted.indexed });
-  await changeSearched(building, table, { field, wanted });
+  if (wanted.indexed === false) await dropIndex(pool, table, fieldIndex(table, field).name);
+  if (isRemoved) await leaveGroup(building, table, field);
+  await conclude(building, field, wanted);
+  for (const name of await listIndexes(pool, table, "search"))
+    if (name !== search?.name) await dropIndex(pool, table, name);
+}
+
+/** Of a relation to several objects: a value that nobody sees keeps no other from its place. */
+async function leaveGroup({ pool, object }: Building, table: Table, field: StoredField): Promise<void> {
+  const group = textOf(field.settings["oneOf"]);
+  if (group === undefined) return;
+  const others = object.fields.filter(
+    ({ id, settings, state, wanted }) =>
+      settings["oneOf"] === group && id !== field.id && state !== "removed" && wanted?.state !== "removed",
+  );
+  await changeTables(pool, async (sql) => {
+    const drop = `drop constraint if exists ${identifier(oneOfName(table, group))}`;
+    const columnNames = others.map(({ columnName }) => columnName);
+    const add = others.length > 1 ? `, add ${oneOfSql(table, group, columnNames)}` : "";
+    await sql.query(`alter table ${qualified(table)} ${drop}${add}`);
+  });
 }
 
 async function relate({ pool, workspace }: Building, table: Table, field: StoredField): Promise<void> {
@@ -60,7 +96,8 @@ async function relate({ pool, workspace }: Building, table: Table, field: Stored
     [workspace.id, field.settings["object"]],
   );
   const [target] = rows;
-  if (target === undefined) throw new Error(`The object that ${field.name} points to is gone.`);
+  if (target === undefined)
+    throw new BrokenRows({ code: "object-not-found", message: `The object that ${field.name} points to is gone.` });
   const name = nameOf(table.tableName, field.columnName, "fkey");
   await addConstraint(pool, table, { name, sql: foreignKeySql(table, field.columnName, target.tableName) });
   await validateConstraint(pool, table, name);
@@ -95,30 +132,16 @@ async function makeUnique(
   }
 }
 
-async function changeIndexed(
-  pool: SqlPool,
-  table: Table,
-  { index, indexed }: { index: IndexDefinition; indexed: boolean },
-): Promise<void> {
-  if (indexed) await ensureIndex(pool, table, index);
-  else await dropIndex(pool, table, index.name);
-}
-
-/** The index that search will look into is there before search looks, the other goes when it does not any more. */
-async function changeSearched(
-  building: Building,
+/** The index that search will look into: it is there before search looks, the other goes when it does not any more. */
+function nextSearch(
+  { object }: Building,
   table: Table,
   { field, wanted }: { field: StoredField; wanted: Wanted },
-): Promise<void> {
-  const { pool, object } = building;
-  const next = searchIndex(
+): IndexDefinition | undefined {
+  return searchIndex(
     table,
     object.fields.filter((each) => isSearched(each, each.id === field.id ? wanted : {})),
   );
-  if (next !== undefined) await ensureIndex(pool, table, next);
-  await conclude(building, field, wanted);
-  for (const name of await listIndexes(pool, table, "search"))
-    if (name !== next?.name) await dropIndex(pool, table, name);
 }
 
 function isSearched(field: StoredField, wanted: Wanted): boolean {
@@ -154,11 +177,16 @@ async function conclude({ pool, workspace }: Building, field: StoredField, wante
   });
 }
 
-async function giveUp({ pool }: Building, field: StoredField, failure: Failure): Promise<void> {
-  await pool.query("update tandem.fields set wanted = null, failure = $2::jsonb where id = $1::uuid", [
-    field.id,
-    JSON.stringify(failure),
-  ]);
+/** What somebody else wanted of it meanwhile stays wanted. */
+async function giveUp(
+  { pool }: Building,
+  { field, wanted }: { field: StoredField; wanted: Wanted },
+  failure: Failure,
+): Promise<void> {
+  await pool.query(
+    `update tandem.fields set wanted = case when wanted = $3::jsonb then null else wanted end, failure = $2::jsonb where id = $1::uuid`,
+    [field.id, JSON.stringify(failure), JSON.stringify(wanted)],
+  );
 }
 
 /** Makes or drops an index over several fields. */
@@ -166,28 +194,36 @@ export async function changeIndex(building: Building, stored: StoredIndex): Prom
   const { pool, workspace, object } = building;
   const table = tableOf(workspace, object);
   if (stored.state === "removed") {
+    // In this order: an index that nothing tells of would keep values unique for ever.
+    await dropIndex(pool, table, stored.name);
     await inTransaction(pool, async (sql) => {
       await sql.query("delete from tandem.indexes where id = $1::uuid", [stored.id]);
       await raiseVersion(sql, workspace);
     });
-    return dropIndex(pool, table, stored.name);
+    return;
   }
-  const parts = partsOf(object, stored);
-  if (parts === undefined) throw new Error(`A field of the index ${stored.name} is gone.`);
-  const index = fieldsIndex(stored.name, parts, { unique: stored.unique });
   try {
+    const parts = partsOf(object, stored);
+    if (parts === undefined)
+      throw new BrokenRows({ code: "field-not-found", message: `A field of the index ${stored.name} is gone.` });
+    const index = fieldsIndex(stored.name, parts, { unique: stored.unique });
     if (stored.unique) await makeUnique(pool, table, { index, names: namesOf(object, stored) });
     else await ensureIndex(pool, table, index);
   } catch (error) {
-    if (!(error instanceof BrokenRows)) throw error;
-    await pool.query("update tandem.indexes set state = 'failed', failure = $2::jsonb where id = $1::uuid", [
-      stored.id,
-      JSON.stringify(error.failure),
-    ]);
+    const failure = lastingFailure(error);
+    if (failure === undefined) throw error;
+    // One that was removed meanwhile stays so.
+    await pool.query(
+      "update tandem.indexes set state = 'failed', failure = $2::jsonb where id = $1::uuid and state = 'building'",
+      [stored.id, JSON.stringify(failure)],
+    );
     return;
   }
   await inTransaction(pool, async (sql) => {
-    await sql.query("update tandem.indexes set state = 'active', failure = null where id = $1::uuid", [stored.id]);
+    await sql.query(
+      "update tandem.indexes set state = 'active', failure = null where id = $1::uuid and state = 'building'",
+      [stored.id],
+    );
     await raiseVersion(sql, workspace);
   });
 }

@@ -1,11 +1,11 @@
 import { ProblemError } from "../../errors.ts";
-import type { Sql } from "../../sql.ts";
+import { sqlState, type Sql } from "../../sql.ts";
 import { filledSql, qualified, type IndexDefinition, type Table, type TableField } from "../ddl.ts";
 import type { Failure } from "./stored.ts";
 
 const mostNamed = 10;
 
-/** Records stand against what is wanted. */
+/** Something stands against what is wanted, mostly records. */
 export class BrokenRows extends Error {
   override readonly name = "BrokenRows";
   readonly failure: Failure;
@@ -20,6 +20,21 @@ export class BrokenRows extends Error {
 export function failureProblem({ code, message, rows = [] }: Failure): ProblemError {
   const issues = rows.map((row) => ({ path: row, message: "stands against it" }));
   return new ProblemError(409, code, message, { issues });
+}
+
+/**
+ * Why something cannot be brought about, however often it is tried; undefined for what the next try may
+ * not meet: locks, connections, space.
+ */
+export function lastingFailure(error: unknown): Failure | undefined {
+  if (error instanceof BrokenRows) return error.failure;
+  // Values that no index takes, or that are out of range.
+  if (!/^(22|23|54)/.test(sqlState(error)?.code ?? "")) return undefined;
+  const said = error instanceof Error ? error.message : "";
+  return {
+    code: "records-stand-against-it",
+    message: `Records hold what cannot be so: Postgres says "${said}". Change them, then ask again.`,
+  };
 }
 
 /** Records that have no value where each must have one. */

@@ -13,7 +13,7 @@ import { changeTables } from "./live-ddl.ts";
 import { checkFieldName, refused, relationName } from "./names.ts";
 import {
   findStored,
-  listStored,
+  lockObject,
   raiseVersion,
   tableOf,
   type Metadata,
@@ -104,10 +104,7 @@ async function changing(
 ): Promise<Found> {
   const { object: wanted } = await findObject(metadata, objectName);
   return changeTables(metadata.pool, async (sql) => {
-    await sql.query("select 1 from tandem.objects where id = $1::uuid for update", [wanted.id]);
-    const all = await listStored(sql, metadata.workspace);
-    const object = all.find(({ id }) => id === wanted.id);
-    if (object === undefined) throw new ProblemError(404, "object-not-found", "The object is gone.");
+    const { all, object } = await lockObject(sql, metadata.workspace, wanted.id);
     const field = findField(object, fieldName);
     if (field.wanted !== null)
       throw new ProblemError(

@@ -1,7 +1,7 @@
 import { ProblemError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
-import { identifier, type Sql } from "../../sql.ts";
-import { columnSql, nameOf, qualified, snakeCase, type Table, type TableField } from "../ddl.ts";
+import type { Sql } from "../../sql.ts";
+import { columnSql, oneOfSql, qualified, type Table } from "../ddl.ts";
 import { fieldTypes } from "../field-types.ts";
 import { isFilled } from "../values.ts";
 import { failureProblem } from "./broken-rows.ts";
@@ -13,7 +13,7 @@ import { changeTables } from "./live-ddl.ts";
 import { checkFieldName, freeColumn, refused, relationName } from "./names.ts";
 import {
   findStored,
-  listStored,
+  lockObject,
   raiseVersion,
   tableOf,
   type Metadata,
@@ -80,10 +80,8 @@ export async function addFields(
   { objectId, wishes }: { objectId: string; wishes: readonly Wish[] },
 ): Promise<string[]> {
   const { workspace } = metadata;
-  await sql.query("select 1 from tandem.objects where id = $1::uuid for update", [objectId]);
-  const all = await listStored(sql, workspace);
-  const object = all.find((each) => each.id === objectId);
-  if (object === undefined) throw new ProblemError(404, "object-not-found", "The object is gone.");
+  const { all, object } = await lockObject(sql, workspace, objectId);
+  refuseMore(object, wishes.length);
   const made: StoredField[] = [];
   for (const wish of wishes) {
     const known = { ...object, fields: [...object.fields, ...made] };
@@ -93,17 +91,21 @@ export async function addFields(
   await refuseEmptied(sql, table, made);
   const changes = made.map((field) => `add column ${columnSql(field)}`);
   const group = wishes[0]?.group ?? null;
-  if (group !== null) changes.push(`add ${oneOfSql(table, group, made)}`);
+  const columnNames = made.map(({ columnName }) => columnName);
+  if (group !== null) changes.push(`add ${oneOfSql(table, group, columnNames)}`);
   await sql.query(`alter table ${qualified(table)} ${changes.join(", ")}`);
   for (const field of made) await insertField(sql, object, field);
   await raiseVersion(sql, workspace);
   return made.map((field) => field.id);
 }
 
-/** SQL: `constraint … check …` that a record points to one record of the group at most. */
-function oneOfSql({ tableName }: Table, group: string, fields: readonly TableField[]): string {
-  const columns = fields.map(({ columnName }) => identifier(columnName)).join(", ");
-  return `constraint ${identifier(nameOf(tableName, snakeCase(group), "one_of"))} check (num_nonnulls(${columns}) <= 1) not valid`;
+/** A row of a table has room for so many, those aside that were removed and are still to be dropped. */
+const mostFields = 500;
+
+function refuseMore({ name, fields }: StoredObject, more: number): void {
+  if (fields.length + more <= mostFields) return;
+  const message = `${name} has ${fields.length} fields, some perhaps removed lately; ${mostFields} are possible.`;
+  throw new ProblemError(409, "too-many-fields", message);
 }
 
 /** What must have a value needs a default where there are records already. */

@@ -1,6 +1,7 @@
 import { ProblemError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
 import type { Sql } from "../../sql.ts";
+import { changeTables } from "./live-ddl.ts";
 import { nameOf, snakeCase } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
 import { failureProblem } from "./broken-rows.ts";
@@ -8,16 +9,27 @@ import { build } from "./build.ts";
 import type { IndexInput } from "./definitions.ts";
 import { findField, findObject } from "./find.ts";
 import { refused } from "./names.ts";
-import { baseField, findStored, namesOf, type Metadata, type StoredIndex, type StoredObject } from "./stored.ts";
+import {
+  baseField,
+  findStored,
+  lockObject,
+  namesOf,
+  type Metadata,
+  type StoredIndex,
+  type StoredObject,
+} from "./stored.ts";
 
 /**
  * Makes an index over several fields while others work; unique: no two records have the same in all of
  * them, where each has a value. Records that stand against it are named in a 409.
  */
 export async function createIndex(metadata: Metadata, objectName: string, input: IndexInput): Promise<StoredIndex> {
-  const { object } = await findObject(metadata, objectName);
-  const parts = input.fields.map((path, i) => partOf(object, path, `fields[${i}]`));
-  const id = await insertIndex(metadata.pool, object, { parts, unique: input.unique });
+  const { object: wanted } = await findObject(metadata, objectName);
+  const { object, id } = await changeTables(metadata.pool, async (sql) => {
+    const locked = await lockObject(sql, metadata.workspace, wanted.id);
+    const parts = input.fields.map((path, i) => partOf(locked.object, path, `fields[${i}]`));
+    return { ...locked, id: await insertIndex(sql, locked.object, { parts, unique: input.unique }) };
+  });
   await build(metadata, object.id);
   const made = (await findStored(metadata.pool, object.id))?.indexes.find((index) => index.id === id);
   if (made === undefined) throw new ProblemError(404, "index-not-found", "The index is gone.");

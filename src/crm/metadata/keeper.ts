@@ -11,12 +11,18 @@ const everyMs = 10_000;
 /** What was removed is kept this long: a process may still have a statement under way that names it. */
 const graceMinutes = 10;
 
-/** Brings about what a killed process left, of every workspace. */
+/** Brings about what a killed process left, of every workspace. One that fails keeps no other from its turn. */
 export async function resumeBuilding(pool: SqlPool): Promise<void> {
+  const failed: unknown[] = [];
   for (const { id, workspaceId } of await listAbandoned(pool)) {
-    const workspace = await findWorkspace(pool, workspaceId);
-    if (workspace !== undefined) await build({ pool, workspace }, id);
+    try {
+      const workspace = await findWorkspace(pool, workspaceId);
+      if (workspace !== undefined) await build({ pool, workspace }, id);
+    } catch (error) {
+      failed.push(error);
+    }
   }
+  if (failed.length > 0) throw new AggregateError(failed, `${failed.length} objects could not be changed.`);
 }
 
 async function findWorkspace(pool: SqlPool, id: string): Promise<Workspace | undefined> {
@@ -54,7 +60,15 @@ export async function dropRemoved(
     [minutes],
   );
   let dropped = 0;
-  for (const removed of rows) if (await drop(pool, removed)) dropped += 1;
+  const failed: unknown[] = [];
+  for (const removed of rows) {
+    try {
+      if (await drop(pool, removed)) dropped += 1;
+    } catch (error) {
+      failed.push(error);
+    }
+  }
+  if (failed.length > 0) throw new AggregateError(failed, `${failed.length} removed things could not be dropped.`);
   return dropped;
 }
 
@@ -81,14 +95,16 @@ async function drop(pool: SqlPool, removed: Removed): Promise<boolean> {
 export function createMetadataKeeper({ pool, log }: { pool: SqlPool; log: Log }): { start(): void; stop(): void } {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  const attempt = (work: () => Promise<void>): Promise<void> =>
+    work().catch((error: unknown) => {
+      log.warn({ err: error }, "a change of objects or fields could not be finished yet; it is tried again");
+    });
   const look = async (): Promise<void> => {
-    try {
-      await resumeBuilding(pool);
+    await attempt(() => resumeBuilding(pool));
+    await attempt(async () => {
       const dropped = await dropRemoved(pool);
       if (dropped > 0) log.info({ dropped }, "removed objects and fields were dropped");
-    } catch (error) {
-      log.warn({ err: error }, "a change of objects or fields could not be finished yet; it is tried again");
-    }
+    });
   };
   const again = (): void => {
     if (!stopped) timer = setTimeout(() => void look().then(again), everyMs);

@@ -1,5 +1,5 @@
 import { ProblemError } from "../../errors.ts";
-import { snakeCase } from "../ddl.ts";
+import { storedName } from "../ddl.ts";
 import type { FieldType } from "../field-types.ts";
 import { baseFields } from "../objects.ts";
 import type { StoredObject } from "./stored.ts";
@@ -7,7 +7,17 @@ import type { StoredObject } from "./stored.ts";
 /** Words that stand in the place of a plural, or of an id, in the paths of `/rest`. */
 const restWords = ["batch", "duplicates", "groupBy", "merge", "metadata", "restore"];
 const ownNames = new Set(["id", "__typename", ...baseFields.map(({ name }) => name)]);
-const ownColumns = new Set(["id", ...baseFields.map(({ column }) => column)]);
+/** Of every object, and of every table of Postgres. */
+const ownColumns = new Set([
+  "id",
+  ...baseFields.map(({ column }) => column),
+  "tableoid",
+  "ctid",
+  "xmin",
+  "xmax",
+  "cmin",
+  "cmax",
+]);
 
 /** Refuses names of an object that another has. `self`: the object that is renamed. */
 export function checkObjectNames(
@@ -73,7 +83,7 @@ export function relationName(fieldName: string): string {
 /** A name in snake case that no other has; what was removed keeps its own until it is dropped. */
 export function freeColumn(object: StoredObject, name: string): string {
   const held = new Set([...ownColumns, ...object.fields.map(({ columnName }) => columnName)]);
-  return freeName(snakeCase(name), (column) => held.has(column));
+  return freeName(storedName(name), (column) => held.has(column));
 }
 
 export function freeName(wanted: string, isHeld: (name: string) => boolean): string {

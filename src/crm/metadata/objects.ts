@@ -2,7 +2,7 @@ import { ProblemError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
 import type { JsonObject } from "../../json.ts";
 import type { Sql } from "../../sql.ts";
-import { snakeCase } from "../ddl.ts";
+import { snakeCase, storedName } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
 import { createObjects } from "../schema.ts";
 import { linkField, linkObjects, type FieldDefinition } from "../standard-objects.ts";
@@ -13,8 +13,17 @@ import { labelOf, type FieldInput, type ObjectChange, type ObjectInput } from ".
 import { findObject, refuseUsed } from "./find.ts";
 import { insertIndex } from "./indexes.ts";
 import { changeTables } from "./live-ddl.ts";
-import { checkFieldName, checkObjectNames, freeName, refused } from "./names.ts";
-import { findStored, listStored, raiseVersion, type Metadata, type StoredObject, type Wanted } from "./stored.ts";
+import { checkFieldName, checkObjectNames, freeColumn, freeName, refused } from "./names.ts";
+import {
+  findStored,
+  listStored,
+  lockMetadata,
+  lockObject,
+  raiseVersion,
+  type Metadata,
+  type StoredObject,
+  type Wanted,
+} from "./stored.ts";
 
 /** Makes an object with its fields, and lets tasks and notes be linked to its records. */
 export async function createObject(metadata: Metadata, input: ObjectInput): Promise<StoredObject> {
@@ -22,12 +31,12 @@ export async function createObject(metadata: Metadata, input: ObjectInput): Prom
   const id = createId();
   const links = await changeTables(pool, async (sql) => {
     // Two at once with the same name: the second sees the first.
-    await sql.query("select 1 from tandem.workspaces where id = $1::uuid for update", [workspace.id]);
+    await lockMetadata(sql, workspace);
     const all = await listStored(sql, workspace);
     checkObjectNames(all, input);
     const { rows } = await sql.query<{ tableName: string }>(
-      `select table_name as "tableName" from tandem.objects where workspace_id = $1::uuid`,
-      [workspace.id],
+      `select c.relname as "tableName" from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1`,
+      [workspace.schemaName],
     );
     const definition = {
       id,
@@ -38,7 +47,7 @@ export async function createObject(metadata: Metadata, input: ObjectInput): Prom
       description: input.description ?? null,
       icon: input.icon ?? null,
       duplicateCriteria: input.duplicateCriteria ?? [["name"]],
-      tableName: freeName(snakeCase(input.name), (name) => rows.some(({ tableName }) => tableName === name)),
+      tableName: freeName(storedName(input.name), (name) => rows.some(({ tableName }) => tableName === name)),
     };
     const blank: StoredObject = { ...definition, standard: false, state: "active", fields: [], indexes: [] };
     const fields = withName(input.fields ?? []).map((field) => defineField(metadata, blank, field));
@@ -73,7 +82,9 @@ function defineField({ workspace }: Metadata, object: StoredObject, input: Field
   const defaultValue = parseDefault({ type, settings }, input.defaultValue ?? null, workspace.timeZone);
   checkField({ type, settings, defaultValue }, { unique, searchable, indexed });
   const { label = labelOf(name), description = null, icon = null } = input;
-  return { name, label, description, icon, type, settings, defaultValue, required, unique, indexed, searchable };
+  const columnName = freeColumn(object, name);
+  const given = { name, label, description, icon, type, settings, defaultValue, required, unique, indexed, searchable };
+  return { ...given, columnName };
 }
 
 function refuseTwice(fields: readonly FieldDefinition[]): void {
@@ -141,7 +152,7 @@ export async function changeObject(
 ): Promise<StoredObject> {
   const { object: wanted } = await findObject(metadata, objectName);
   await changeTables(metadata.pool, async (sql) => {
-    const { all, object } = await lock(sql, metadata, wanted.id);
+    const { all, object } = await lockObject(sql, metadata.workspace, wanted.id);
     const { name = object.name, plural = object.plural, active = object.state === "active" } = change;
     const isRenamed = name !== object.name || plural !== object.plural;
     const named = { object: object.name, what: object.name };
@@ -186,7 +197,7 @@ export async function changeObject(
 export async function removeObject(metadata: Metadata, objectName: string): Promise<void> {
   const { object: wanted } = await findObject(metadata, objectName);
   const pointing = await changeTables(metadata.pool, async (sql) => {
-    const { all, object } = await lock(sql, metadata, wanted.id);
+    const { all, object } = await lockObject(sql, metadata.workspace, wanted.id);
     if (object.standard) throw standardObject(object, "can be hidden with active: false");
     await refuseUsed(sql, metadata.workspace, { object: object.name, what: object.name });
     await sql.query("update tandem.objects set state = 'removed', removed_at = now() where id = $1::uuid", [object.id]);
@@ -212,18 +223,6 @@ async function removeRelations(sql: Sql, other: StoredObject, gone: StoredObject
       [other.id, id],
     );
   }
-}
-
-async function lock(
-  sql: Sql,
-  { workspace }: Metadata,
-  id: string,
-): Promise<{ all: StoredObject[]; object: StoredObject }> {
-  await sql.query("select 1 from tandem.objects where id = $1::uuid for update", [id]);
-  const all = await listStored(sql, workspace);
-  const object = all.find((each) => each.id === id);
-  if (object === undefined) throw new ProblemError(404, "object-not-found", "The object is gone.");
-  return { all, object };
 }
 
 /** Workflows assign to members, and tasks and notes are linked by their targets. */

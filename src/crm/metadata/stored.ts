@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ProblemError } from "../../errors.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { Sql, SqlPool } from "../../sql.ts";
 import type { Workspace } from "../../workspace.ts";
@@ -106,6 +107,29 @@ export async function listStored(sql: Sql, workspace: Pick<Workspace, "id">): Pr
     workspace.id,
   ]);
   return z.array(storedObject).parse(rows);
+}
+
+/**
+ * Waits until nobody else changes the workspace's metadata, for the rest of the transaction: names that
+ * are free and objects that are pointed to stay so. Not by a lock on the workspace's row, behind which
+ * runs would wait.
+ */
+export async function lockMetadata(sql: Sql, { id }: Pick<Workspace, "id">): Promise<void> {
+  await sql.query("select pg_advisory_xact_lock(hashtextextended('metadata ' || $1::text, 0))", [id]);
+}
+
+/** All objects and the one by its id as they are while nobody else changes them. Throws a 404. */
+export async function lockObject(
+  sql: Sql,
+  workspace: Pick<Workspace, "id">,
+  id: string,
+): Promise<{ all: StoredObject[]; object: StoredObject }> {
+  await lockMetadata(sql, workspace);
+  await sql.query("select 1 from tandem.objects where id = $1::uuid for update", [id]);
+  const all = await listStored(sql, workspace);
+  const object = all.find((each) => each.id === id);
+  if (object === undefined) throw new ProblemError(404, "object-not-found", "The object is gone.");
+  return { all, object };
 }
 
 /** An object by its id, also a removed one. */

@@ -109,7 +109,7 @@ test("what a killed process left half built is finished by another", async () =>
   ]);
   await pool.query("update tandem.objects set lease_until = now() - interval '1 second' where id = $1", [person.id]);
   await pool.query(`insert into ${person.table} (id, job_title) values (gen_random_uuid(), 'Title 1')`);
-  const index = `create unique index concurrently person_job_title_key on ${person.table} (job_title) where deleted_at is null`;
+  const index = `create unique index concurrently person__job_title_key on ${person.table} (job_title) where deleted_at is null`;
   await expect(pool.query(index)).rejects.toMatchObject({ code: "23505" });
   await pool.query(`delete from ${person.table} where job_title = 'Title 1'`);
   await resumeBuilding(pool);
