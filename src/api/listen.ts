@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import { limitArrival } from "./body/arrival.ts";
+import { arrivalMs, limitArrival } from "./body/arrival.ts";
 
 /** How long requests under way may take once the server closes. */
 const drainMs = 5_000;
@@ -11,17 +11,20 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Listens; throws an Error with a sentence for people when the port cannot be had. */
+/**
+ * Listens; a request must have arrived within `limitMs`. Throws an Error with a sentence for people when
+ * the port cannot be had.
+ */
 export async function listen(
   handler: RequestListener,
-  { host, port }: { host: string; port: number },
+  { host, port, limitMs = arrivalMs }: { host: string; port: number; limitMs?: number },
 ): Promise<Listening> {
   // A sender that trickles its headers or its body is cut off; files may take longer, so the server itself
   // sets no limit to bodies.
   const server = createServer(
     { headersTimeout: 15_000, requestTimeout: 0, keepAliveTimeout: 20_000 },
     (request, response) => {
-      limitArrival(request);
+      limitArrival(request, response, limitMs);
       handler(request, response);
     },
   );

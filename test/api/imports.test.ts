@@ -98,6 +98,37 @@ test("a file of JSON lines", async () => {
   ]);
 });
 
+test("fields of one's own, of every type that texts are read as", async () => {
+  const fields = [
+    { name: "code", label: "Code", type: "TEXT", unique: true },
+    { name: "grade", label: "Grade", type: "RATING" },
+    { name: "since", label: "Since", type: "DATE" },
+    { name: "weight", label: "Weight", type: "NUMBER", decimals: 3 },
+    { name: "active", label: "Active", type: "BOOLEAN" },
+    { name: "tags", label: "Tags", type: "MULTI_SELECT", options: [{ value: "BIG", label: "Rather big" }] },
+    { name: "extra", label: "Extra", type: "RAW_JSON" },
+  ];
+  const made = await call("POST", "/api/objects", {
+    body: { name: "machine", plural: "machines", label: "Machine", fields },
+  });
+  expect([made.status, made.text]).toEqual([201, expect.anything()]);
+  const id = await begin({ object: "machine", match: ["code"], dates: "day-first", numbers: "comma" });
+  const csv =
+    'Code;Grade;Since;Weight;Active;Tags;Extra\nA1;4;1.2.2026;1.000,5;yes;rather big;"{""a"":1}"\n;;;1,2345;;;\nA1;5;;;;;\n';
+  expect((await send(id, csv)).body).toMatchObject({ created: 1, updated: 1, refused: 1 });
+  expect(await recordsOf("machines", "code[eq]:A1")).toMatchObject([
+    {
+      code: "A1",
+      grade: "RATING_5",
+      since: "2026-02-01",
+      weight: 1000.5,
+      active: true,
+      tags: ["BIG"],
+      extra: { a: 1 },
+    },
+  ]);
+});
+
 test("gzip", async () => {
   const id = await begin({ object: "company" });
   const csv = "name\nZipped one\nZipped two\n";

@@ -172,10 +172,16 @@ function dataEndpoint(pool: SqlPool): Endpoint {
       ...lost,
       400: "The connection broke off, or the file is not valid gzip",
       409: "Another sender is at it, it is cancelled, or this is another file or another offset",
-      415: "The file is encoded otherwise",
+      415: "The file is encoded otherwise, or sent in a form",
       422: "The first row names columns that go nowhere; `issues` names each",
     },
     async handle({ workspace, actor, params, header, file }) {
+      if (header("content-type")?.startsWith("multipart/") === true)
+        throw new ProblemError(
+          415,
+          "unsupported-media-type",
+          "A form is not read here. Send the file itself as the body: curl -T file.csv.",
+        );
       const offset = header("upload-offset");
       if (offset !== undefined && !/^\d{1,15}$/.test(offset))
         throw new ProblemError(400, "malformed-request", "Upload-Offset takes a number of bytes.");

@@ -1,7 +1,6 @@
-import type { Refusal } from "../batch.ts";
 import { createStatement, type Sql } from "../../sql.ts";
 import { equalSql, findTarget } from "../target.ts";
-import type { Lookup, ReadRecord } from "./records.ts";
+import type { Lookup, ReadRecord, Refused } from "./records.ts";
 import type { Column } from "./targets.ts";
 
 type Related = Extract<Column["target"], { kind: "related" }>;
@@ -33,7 +32,7 @@ export async function findRelated(sql: Sql, lookups: readonly Lookup[]): Promise
 }
 
 /** The values of a row with the ids of its related records among them, or why it is refused. */
-export function withRelated({ values, lookups }: ReadRecord, found: FoundIds): ReadRecord["values"] | Refusal {
+export function withRelated({ values, lookups }: ReadRecord, found: FoundIds): Pick<ReadRecord, "values"> | Refused {
   const issues = lookups.flatMap(({ column, value }) => {
     const { target, name } = column;
     if (target.kind !== "related") return [];
@@ -45,9 +44,9 @@ export function withRelated({ values, lookups }: ReadRecord, found: FoundIds): R
     values[target.field.name] = id;
     return [];
   });
-  if (issues.length === 0) return values;
+  if (issues.length === 0) return { values };
   const message = `${issues.map((issue) => `${issue.path}: ${issue.message}`).join("; ")}.`;
-  return { code: "related-record-not-found", message, issues };
+  return { refusal: { code: "related-record-not-found", message, issues } };
 }
 
 function keyOf(column: string, value: string): string {

@@ -22,6 +22,11 @@ export interface ReadRecord {
   readonly lookups: readonly Lookup[];
 }
 
+/** A row that is not written. */
+export interface Refused {
+  readonly refusal: Refusal;
+}
+
 export interface RecordReading extends TargetContext, Pick<TextReading, "parseJson"> {
   readonly settings: ImportSettings;
   /** Of CSV, from its first row. */
@@ -41,16 +46,16 @@ export function createKnownColumns(): KnownColumns {
 }
 
 /** The values of a row, or why it is refused. */
-export function readRecord({ content }: FileRow, reading: RecordReading): ReadRecord | Refusal {
-  if (content.kind === "fault") return { code: "unreadable-row", message: `The row ${content.fault}.` };
+export function readRecord({ content }: FileRow, reading: RecordReading): ReadRecord | Refused {
+  if (content.kind === "fault") return unreadable(content.fault);
   if (content.kind === "cells") return readCells(content.cells, reading);
   return readObject(content.object, reading);
 }
 
-function readCells(cells: readonly Cell[], reading: RecordReading): ReadRecord | Refusal {
+function readCells(cells: readonly Cell[], reading: RecordReading): ReadRecord | Refused {
   const { width, columns } = reading;
   if (cells.length < width || cells.slice(width).some((cell) => cell !== null))
-    return { code: "unreadable-row", message: `The row has ${cells.length} cells, but the first row has ${width}.` };
+    return unreadable(`has ${cells.length} cells, but the first row has ${width}`);
   const building = begin(reading);
   for (const column of columns) {
     const cell = cells[column.position] ?? null;
@@ -98,7 +103,7 @@ function wholeComposite(
   throw new FieldFault(`has several parts: give each a column of its own, such as ${parts.join(", ")}`);
 }
 
-function readObject(object: JsonObject, reading: RecordReading): ReadRecord | Refusal {
+function readObject(object: JsonObject, reading: RecordReading): ReadRecord | Refused {
   const { columns, issues } = columnsOf(object, reading);
   const building = begin(reading);
   building.issues.push(...issues);
@@ -175,8 +180,13 @@ function addPart(values: JsonObject, { field, part }: Extract<Column["target"], 
   else values[field.name] = value;
 }
 
-function finish({ values, lookups, issues }: Building): ReadRecord | Refusal {
+function finish({ values, lookups, issues }: Building): ReadRecord | Refused {
   if (issues.length === 0) return { values, lookups };
   const sentences = issues.map(({ path, message }) => (message.includes(path) ? message : `${path}: ${message}`));
-  return { code: "invalid-values", message: `${sentences.join("; ")}.`.replace(/\?\.$/, "?"), issues };
+  const message = `${sentences.join("; ")}.`.replace(/\?\.$/, "?");
+  return { refusal: { code: "invalid-values", message, issues } };
+}
+
+function unreadable(fault: string): Refused {
+  return { refusal: { code: "unreadable-row", message: `The row ${fault}.` } };
 }

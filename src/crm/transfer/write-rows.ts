@@ -10,7 +10,7 @@ import type { Content, FileRow } from "./file-rows.ts";
 import { tailBytes } from "./header.ts";
 import { noteProgress, type Header, type Import, type RefusedRow } from "./imports.ts";
 import { findRelated, withRelated } from "./lookups.ts";
-import { createKnownColumns, readRecord, type ReadRecord, type RecordReading } from "./records.ts";
+import { createKnownColumns, readRecord, type RecordReading } from "./records.ts";
 import { findColumns } from "./targets.ts";
 
 /** Who imports, and what reading needs besides. */
@@ -109,15 +109,11 @@ async function sortOut(
   const good: GoodRow[] = [];
   const refused: RefusedRow[] = [];
   for (const { row, record } of read) {
-    const values = isRefusal(record) ? record : withRelated(record, found);
-    if (isRefusal(values)) refused.push(refusedRow(row, values));
-    else good.push({ row, values });
+    const sorted = "refusal" in record ? record : withRelated(record, found);
+    if ("refusal" in sorted) refused.push(refusedRow(row, sorted.refusal));
+    else good.push({ row, values: sorted.values });
   }
   return { good, refused };
-}
-
-function isRefusal(read: ReadRecord | JsonObject | Refusal): read is Refusal {
-  return typeof read["code" as keyof typeof read] === "string";
 }
 
 /** Of several rows that make one record the first made it, and the others changed it. */
