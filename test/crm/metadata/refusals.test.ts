@@ -95,3 +95,14 @@ test("a record that meets another by fields together, or by its id, is refused a
   expect(await refusal(make("b.example"))).toMatchObject({ code: "record-exists" });
   expect(await refusal(make("c.example", id))).toMatchObject({ code: "record-exists" });
 });
+
+test.each([[""], [[]]])("of JSON %j is no value where there must be one", async (held) => {
+  const { metadata, current } = await start();
+  await createField(metadata, "company", { name: "data", type: "RAW_JSON" });
+  const writer = await current();
+  await createRecord(writer, { object: writer.objects.find("company")!, values: { data: held } });
+  const named = { objectName: "company", fieldName: "data" };
+  expect(await refusal(changeField(metadata, named, { required: true }))).toMatchObject({
+    code: "records-without-value",
+  });
+});

@@ -23,12 +23,12 @@ const changes: readonly Change["do"][] = [
   "merge",
 ];
 
-/** Something that one of several at once does. Gives what was done, change by change, and what came of each. */
-type Deed = () => Promise<Unit[]>;
+/** Something that one of several at once does: what was done, change by change, and what came of each. */
+type Deed = () => Promise<Unit[] | { readonly refused: string }>;
 
 /** Draws what so many do at once: single changes and batches. */
 export function drawDeeds(dice: Dice, game: Game, count: number): Deed[] {
-  return Array.from({ length: count }, () => (dice.oneIn(4) ? drawBatchDeed(dice, game) : drawDeed(dice, game)));
+  return Array.from({ length: count }, () => (dice.oneIn(5) ? drawBatchDeed(dice, game) : drawDeed(dice, game)));
 }
 
 function drawDeed(dice: Dice, game: Game): Deed {
@@ -41,17 +41,17 @@ function drawBatchDeed(dice: Dice, game: Game): Deed {
   const drawn = { ...drawBatch(dice, game, dice.pick(["create", "update", "upsert", "upsert"])), atomic: false };
   return async () => {
     const written = await attempt(() => writeBatch(game, drawn));
-    if ("refused" in written) return diverge(game, `A whole batch was refused: ${written.refused}`);
+    if ("refused" in written) return written;
     return unitsOf(getKind(game.world, drawn.writes[0]?.object ?? ""), drawn, written.value);
   };
 }
 
-/** All at once: what each did, and the events that came of it. */
-export async function playCrowd(game: Game, deeds: readonly Deed[]): Promise<{ units: Unit[]; events: Event[] }> {
+/** All at once: what each did, and why batches were refused as a whole. */
+export async function playCrowd(game: Game, deeds: readonly Deed[]): Promise<{ units: Unit[]; refused: string[] }> {
   const done = await Promise.all(deeds.map((deed) => deed()));
-  const units = done.flat();
+  const units = done.flatMap((each) => ("refused" in each ? [] : each));
   game.trace.push("at once:", ...units.map((unit) => `  ${JSON.stringify(unit)}`));
-  return { units, events: await game.system.newEvents() };
+  return { units, refused: done.flatMap((each) => ("refused" in each ? [each.refused] : [])) };
 }
 
 /**
@@ -60,10 +60,12 @@ export async function playCrowd(game: Game, deeds: readonly Deed[]): Promise<{ u
  */
 export function explain(game: Game, units: readonly Unit[], events: readonly Event[]): World {
   const rest = units.toSorted((a, b) => positionOf(a, events) - positionOf(b, events));
-  const search: Search = { tries: 0, wrong: [] };
+  const search: Search = { units: rest, seen: new Set(), fewest: Infinity, wrong: [] };
   const chains = groupBy(events.map(toldOf), placeOf);
   const found = findOrder(search, { world: game.world, rest, chains });
   if (found !== undefined) return found;
+  game.trace.push("events:", ...events.map((event) => `  ${JSON.stringify(toldOf(event))}`));
+  if (search.seen.size > mostStates) return diverge(game, "There are too many orders to try");
   return diverge(game, `No order explains what was seen. Where most was explained:\n${search.wrong.join("\n")}`);
 }
 
@@ -78,11 +80,14 @@ function positionOf({ seen }: Unit, events: readonly Event[]): number {
   return own?.id ?? Infinity;
 }
 
-const mostTries = 20_000;
+const mostStates = 20_000;
 
 interface Search {
-  tries: number;
-  /** What could not be explained, where fewest were left. */
+  readonly units: readonly Unit[];
+  /** Which units were left where it led nowhere: events tell in which order each record changed. */
+  readonly seen: Set<string>;
+  /** How few were left at best, and why they could not be explained there. */
+  fewest: number;
   wrong: string[];
 }
 
@@ -108,10 +113,13 @@ function findOrder(search: Search, { world, rest: all, chains }: State): World |
     return true;
   });
   if (rest.length === 0 && [...chains.values()].every((chain) => chain.length === 0)) return world;
-  if (search.wrong.length === 0 || wrong.length < search.wrong.length) search.wrong = wrong;
+  if (rest.length < search.fewest) Object.assign(search, { fewest: rest.length, wrong });
   for (const state of next) {
-    if ((search.tries += 1) > mostTries) return undefined;
-    const found = findOrder(search, { ...state, rest: state.rest.filter((unit) => rest.includes(unit)) });
+    const left = state.rest.filter((unit) => rest.includes(unit));
+    const key = left.map((unit) => search.units.indexOf(unit)).join();
+    if (search.seen.has(key) || search.seen.size > mostStates) continue;
+    search.seen.add(key);
+    const found = findOrder(search, { ...state, rest: left });
     if (found !== undefined) return found;
   }
   return undefined;

@@ -10,6 +10,8 @@ export interface Read {
   readonly as: "text" | "number" | "list" | "json" | "composite" | "plain";
   /** How its text compares. */
   readonly compares: Field["compares"];
+  /** Whether empty text is no value: so it is where values must be unique. */
+  readonly unique?: boolean;
 }
 
 const numbers = new Set(["amountMicros", "addressLat", "addressLng"]);
@@ -23,7 +25,8 @@ export function read(field: Field, item: Item, sub?: string): Read {
     const part = value[key] ?? null;
     if (key === contact?.list) return { value: part, as: "list", compares: field.compares };
     if (numbers.has(key)) return { value: part, as: "number", compares: "exactly" };
-    return { value: part, as: "text", compares: key === contact?.main ? field.compares : "exactly" };
+    if (key !== contact?.main) return { value: part, as: "text", compares: "exactly" };
+    return { value: part, as: "text", compares: field.compares, unique: field.unique };
   }
   const { compares } = field;
   if (composites[field.type] !== undefined) return { value, as: "composite", compares };
@@ -31,7 +34,8 @@ export function read(field: Field, item: Item, sub?: string): Read {
   if (isList(field)) return { value, as: "list", compares: "exactly" };
   if (field.type === "RAW_JSON") return { value, as: "json", compares };
   const isText = ["TEXT", "SELECT", "RATING"].includes(field.type);
-  return { value, as: isText ? "text" : "plain", compares: isText ? compares : "exactly" };
+  if (!isText) return { value, as: "plain", compares: "exactly" };
+  return { value, as: "text", compares, unique: field.unique };
 }
 
 /** Hold where there is nothing: over a relation they say that no related record is otherwise. */
@@ -113,8 +117,8 @@ function isEmpty({ value, as, compares }: Read): boolean {
 }
 
 /** A value as it compares; undefined: with nothing. */
-export function comparable({ as, compares }: Read, value: Json): string | bigint | undefined {
-  if (value === null) return undefined;
+export function comparable({ as, compares, unique }: Read, value: Json): string | bigint | undefined {
+  if (value === null || (value === "" && unique === true)) return undefined;
   if (as === "number") return scaled(String(value));
   return as === "text" ? folded({ compares }, String(value)) : String(value);
 }

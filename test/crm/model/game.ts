@@ -11,6 +11,8 @@ import type { SqlPool } from "../../../src/sql.ts";
 export interface Game {
   readonly system: System;
   world: World;
+  /** Whether many act at once. */
+  readonly isCrowded?: boolean;
   /** What was done, for whoever has to find out where the two part. */
   readonly trace: string[];
 }

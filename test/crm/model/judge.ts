@@ -3,7 +3,7 @@ import type { JsonObject } from "../../../src/json.ts";
 import { merge } from "./merging.ts";
 import { destroy, remove, restore } from "./removals.ts";
 import { getKind, visibleFields, type Expected, type Verdict, type World } from "./world.ts";
-import { create, update, upsert, type Write } from "./writes.ts";
+import { create, update, upsert, wrongValue, type Write } from "./writes.ts";
 
 /** One change of records, by the key of their object. */
 export type Change =
@@ -62,10 +62,12 @@ export function judge(world: World, change: Change, seen: Seen): Ruling {
   return wrong === undefined ? verdict : { wrong };
 }
 
-/** A relation that is given and leads to no record may be what a write is refused for, whatever would become of it. */
+/** What is given may be refused for what it is, whatever would become of it: a relation to no record, a wrong value. */
 function isLost(world: World, change: Change, code: string): boolean {
-  if (code !== "related-record-not-found" || !("write" in change)) return false;
+  if (!("write" in change)) return false;
   const { object, values } = change.write;
+  if (code === "invalid-values") return Object.values(values).some((value) => isDeepStrictEqual(value, wrongValue));
+  if (code !== "related-record-not-found") return false;
   return visibleFields(world, getKind(world, object)).some(({ name, relation }) => {
     const id = values[name] ?? null;
     return relation !== undefined && id !== null && !getKind(world, relation.target).items.has(String(id));

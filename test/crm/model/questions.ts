@@ -93,8 +93,6 @@ function operatorsOf(field: Field, key: string | undefined): readonly Operator[]
 function valueFor(dice: Dice, world: World, { field, key }: { field: Field; key: string | undefined }): Json {
   const part = key ?? contacts[field.type]?.main;
   const value = part === undefined ? drawFilled(dice, world, field) : drawPart(dice, field.type, part);
-  // Whether empty text equals empty text depends on whether the field is unique: nobody asks so.
-  if (value === "") return "ada";
   return value ?? (part === undefined ? null : isListed(field, key) ? [] : asOf(field, key) === "number" ? 0 : "ada");
 }
 

@@ -57,6 +57,12 @@ export function drawChange(dice: Dice, game: Game, what: Change["do"]): Change |
 export function drawMatch(dice: Dice, game: Game, kind: Kind): string[] {
   const fields = visibleFields(game.world, kind);
   const unique = fields.filter((field) => field.unique);
+  if (game.isCrowded) {
+    // Without an index only upserts that match by the same fields know of each other.
+    const named = fields.find(({ type }) => type === "TEXT") ?? [];
+    const guarded = [...unique, named].flat();
+    return guarded.length === 0 ? [] : [dice.pick(guarded).name];
+  }
   const pool = unique.length > 0 && !dice.oneIn(3) ? unique : fields;
   const chosen = dice.oneIn(4) ? [dice.pick(pool), dice.pick(fields)] : [dice.pick(pool)];
   return [...new Set(chosen.map(({ name }) => name))];

@@ -56,7 +56,7 @@ function faultsOf(fields: readonly Field[], { values, modes = {} }: Write): bool
   };
   return (
     !Object.keys(values).every(isKnown(fields)) ||
-    fields.some((field) => field.type !== "RAW_JSON" && isWrong(values[field.name])) ||
+    fields.some((field) => takesWrong(field, { values, modes })) ||
     fields.some((field) => field.required && isCleared(field))
   );
 }
@@ -64,8 +64,8 @@ function faultsOf(fields: readonly Field[], { values, modes = {} }: Write): bool
 /** What no type but JSON takes. */
 export const wrongValue: JsonObject = { no: "value" };
 
-function isWrong(value: Json | undefined): boolean {
-  return isDeepStrictEqual(value, wrongValue);
+function takesWrong({ type, name }: Field, { values, modes = {} }: Pick<Write, "values" | "modes">): boolean {
+  return type !== "RAW_JSON" && modes[name] !== "clear" && isDeepStrictEqual(values[name], wrongValue);
 }
 
 export function create(world: World, write: Write, made: Made): Verdict {
