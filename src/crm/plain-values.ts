@@ -55,7 +55,7 @@ export function parseDecimal(value: Json, decimals: number | undefined): Json {
   const written = typeof value === "number" && Number.isFinite(value) ? writeDouble(value) : value;
   const text = typeof written === "string" ? written.trim() : "";
   const parts = text.length > longestDecimal ? null : /^(-?)0*(\d*)(?:\.(\d*?)0*)?$/.exec(text);
-  if (parts === null || written === "") throw new FieldFault(`takes a number, but got ${describe(value)}`);
+  if (parts === null || text === "") throw new FieldFault(`takes a number, but got ${describe(value)}`);
   const [, sign = "", whole = "", fraction = ""] = parts;
   const isLong = whole.length + fraction.length > digitsOfDouble;
   if (typeof value === "string" && !isLong) throw new FieldFault(`takes a number, but got ${describe(value)}`);

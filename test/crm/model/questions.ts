@@ -93,6 +93,8 @@ function operatorsOf(field: Field, key: string | undefined): readonly Operator[]
 function valueFor(dice: Dice, world: World, { field, key }: { field: Field; key: string | undefined }): Json {
   const part = key ?? contacts[field.type]?.main;
   const value = part === undefined ? drawFilled(dice, world, field) : drawPart(dice, field.type, part);
+  // Where values must be unique empty text is none, and nobody compares with it.
+  if (value === "" && field.unique) return "ada";
   return value ?? (part === undefined ? null : isListed(field, key) ? [] : asOf(field, key) === "number" ? 0 : "ada");
 }
 
