@@ -42,10 +42,12 @@ $$;
 create function tandem.number_words(number text, calling_code text) returns text
 language plpgsql immutable parallel safe as $$
 declare
-  digits text := regexp_replace(coalesce(number, ''), '\D', '', 'g');
-  significant text := ltrim(digits, '0');
+  digits text := regexp_replace(replace(coalesce(number, ''), '(0)', ''), '\D', '', 'g');
+  code text := regexp_replace(coalesce(calling_code, ''), '\D', '', 'g');
+  is_international boolean := ltrim(coalesce(number, '')) like '+%' and starts_with(digits, code);
+  significant text := ltrim(case when is_international then substr(digits, length(code) + 1) else digits end, '0');
 begin
-  return digits || ' ' || significant || ' ' || regexp_replace(coalesce(calling_code, ''), '\D', '', 'g') || significant;
+  return digits || ' ' || significant || ' ' || code || significant;
 end
 $$;
 

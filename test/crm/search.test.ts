@@ -29,7 +29,10 @@ const people: Record<string, JsonObject> = {
     phones: {
       primaryPhoneNumber: "(0151) 234-567",
       primaryPhoneCallingCode: "+49",
-      additionalPhones: [{ number: "+1 555 0100", countryCode: "US", callingCode: "" }],
+      additionalPhones: [
+        { number: "+1 555 0100", countryCode: "US", callingCode: "" },
+        { number: "+41 (0)44/668-1800", countryCode: "CH", callingCode: "+41" },
+      ],
     },
     jobTitle: "Unsearched",
   },
@@ -65,6 +68,9 @@ describe("a search", () => {
     ["+49 (0)151/234", ["Kai"]],
     ["+49151234567", ["Kai"]],
     ["1 555 0100", ["Kai"]],
+    ["+41 (0)44 668 1800", ["Kai"]],
+    ["+41446681800", ["Kai"]],
+    ["044 668 18", ["Kai"]],
     ["rgrün", []],
     ["zoe berg", []],
     ["unsearched", []],
