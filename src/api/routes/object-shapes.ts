@@ -15,7 +15,7 @@ export const field = z
     type: z.string(),
     state: z
       .enum(["building", "active", "inactive"])
-      .meta({ description: "building: there as soon as its indexes are" }),
+      .meta({ description: "building: what was last asked of it is being brought about" }),
     standard: z.boolean(),
     required: z.boolean(),
     unique: z.boolean(),
@@ -86,8 +86,8 @@ function describeBase({ name, label, type }: (typeof baseFields)[number]) {
 }
 
 /** A field as the API shows it. */
-export function describeField({ columnName: _column, wanted: _wanted, position: _position, ...stored }: StoredField) {
-  return { ...stored, ...subFieldsOf(stored.type) };
+export function describeField({ columnName: _column, wanted, position: _position, ...stored }: StoredField) {
+  return { ...stored, state: wanted === null ? stored.state : "building", ...subFieldsOf(stored.type) };
 }
 
 function subFieldsOf(type: StoredField["type"]): { subFields?: string[] } {
