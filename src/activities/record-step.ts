@@ -7,7 +7,7 @@ import { checkValues } from "../crm/values.ts";
 import { StepError, type Issue } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { recordConditionSchema } from "../definition/conditions.ts";
-import { didYouMean } from "../definition/suggest.ts";
+import { didYouMean, sentence } from "../definition/suggest.ts";
 import type { RetryPolicy } from "../definition/plan.ts";
 import type { Seal, Sealed } from "../runs/seal.ts";
 import type { CheckContext, StepContext } from "./step-kind.ts";
@@ -79,10 +79,12 @@ export function getObject(objects: Objects, name: string): CrmObject {
   if (object !== undefined) return object;
   throw new StepError(
     "unknown-object",
-    `There is no object "${name}"${didYouMean(
-      name,
-      objects.list().map((known) => known.name),
-    )}.`,
+    sentence(
+      `There is no object "${name}"${didYouMean(
+        name,
+        objects.list().map((known) => known.name),
+      )}`,
+    ),
   );
 }
 

@@ -6,7 +6,7 @@ import { foundSql } from "../crm/search.ts";
 import { unknownField } from "../crm/values.ts";
 import { findView, listViewNames, type View } from "../crm/views.ts";
 import { recordConditionSchema, type RecordCondition } from "../definition/conditions.ts";
-import { didYouMean } from "../definition/suggest.ts";
+import { didYouMean, sentence } from "../definition/suggest.ts";
 import { StepError, type Issue } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { checkFilter } from "./check-filter.ts";
@@ -105,8 +105,7 @@ async function getView({ sql, workspace }: StepContext, object: CrmObject, name:
   const view = await findView(sql, object, name);
   if (view !== undefined) return view;
   const known = (await listViewNames(sql, workspace.id)).get(object.name) ?? [];
-  const meant = didYouMean(name, known);
-  throw new StepError("unknown-view", `${object.name} has no view "${name}"${meant}${meant === "" ? "." : ""}`);
+  throw new StepError("unknown-view", sentence(`${object.name} has no view "${name}"${didYouMean(name, known)}`));
 }
 
 function checkView(object: CrmObject, view: Json | undefined, { views, at }: CheckContext): Issue[] {

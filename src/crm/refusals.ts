@@ -167,7 +167,9 @@ export async function recordExists(
     return new StepError("record-exists", message, { details });
   }
   const other = taken === undefined || taken.id === except ? "" : `, by the record ${taken.id}`;
-  return new StepError("record-exists", `${object.name}: ${fields.join(" or ")} is taken${other}.`, { details });
+  const isAlone = fields.every((name) => object.field(name)?.unique === true);
+  const what = isAlone ? `${fields.join(" or ")} is taken` : `${fields.join(" and ")} together are taken`;
+  return new StepError("record-exists", `${object.name}: ${what}${other}.`, { details });
 }
 
 /** The values that together must be unique, where all of them are given. */

@@ -1,4 +1,4 @@
-import { didYouMean } from "../definition/suggest.ts";
+import { didYouMean, sentence } from "../definition/suggest.ts";
 import { StepError } from "../errors.ts";
 import { beginning, comparable, indexExpression, searchable, subFieldText, uniqueExpression } from "./normalize.ts";
 import type { CrmField, CrmObject } from "./objects.ts";
@@ -55,11 +55,16 @@ function idTarget(alias: string): Target {
   return { field: undefined, comparesAs: "uuid", sql, within: sql, parameter: same, part: same, type: "uuid", order };
 }
 
-/** A path that begins with what is neither field nor relation, or ends with a relation. */
+/** A path that begins with no field: with nothing that is there, or with a relation, where none is followed or it ends. */
 function unknown(at: string, object: CrmObject, path: readonly string[]): StepError {
   const [name = ""] = path;
   if (path.length === 1) return invalidFilter(at, unknownField(object, name));
   const relations = object.fields.flatMap(({ relation }) => (relation === undefined ? [] : [relation.name]));
+  if (relations.includes(name))
+    return invalidFilter(
+      at,
+      `"${path.join(".")}" is of a related record, and here stand fields of ${object.name} only`,
+    );
   const known = [...relations, ...object.fields.map((field) => field.name)];
   return invalidFilter(at, `${object.name} has no field or relation "${name}"${didYouMean(name, known)}`);
 }
@@ -160,6 +165,5 @@ export function beginningSql(target: Target, sign: "=" | ">=" | "<=" | "^@", val
 
 /** A fault of a filter, with its place. */
 export function invalidFilter(at: string, message: string): StepError {
-  const end = message.endsWith("?") ? "" : ".";
-  return new StepError("invalid-filter", `${at}: ${message}${end}`, { details: { path: at } });
+  return new StepError("invalid-filter", sentence(`${at}: ${message}`), { details: { path: at } });
 }

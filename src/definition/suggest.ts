@@ -16,6 +16,11 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return meant === undefined ? "" : `; did you mean "${meant}"?`;
 }
 
+/** Ends what is said as a sentence; a question has its end. */
+export function sentence(text: string): string {
+  return text.endsWith("?") ? text : `${text}.`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours; gives up at `limit`. */
 function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) >= limit) return limit;

@@ -74,6 +74,25 @@ test("an object is made with fields of every kind, and its records are read and 
   expect(lacking.text).toContain("code");
 });
 
+test("a field shows as building while what was asked of it is brought about", async () => {
+  const { ok } = await start();
+  const stateOf = async () => {
+    const { fields } = await ok("GET", "/api/objects/note");
+    return (fields as JsonObject[]).find(({ name }) => name === "title")?.["state"];
+  };
+  expect(await stateOf()).toBe("active");
+  const want = (wanted: string | null) =>
+    pool.query(
+      `update tandem.fields f set wanted = $1::jsonb from tandem.objects o
+       where o.id = f.object_id and o.name = 'note' and f.name = 'title'`,
+      [wanted],
+    );
+  await want('{"indexed": true}');
+  expect(await stateOf()).toBe("building");
+  await want(null);
+  expect(await stateOf()).toBe("active");
+});
+
 test("tasks and notes are linked to the records of a new object", async () => {
   const { ok, call } = await start();
   await ok("POST", "/api/objects", project);
@@ -260,6 +279,10 @@ test.each<[string, string, JsonObject, string]>([
   ["POST", "/api/objects/person/fields", { name: "company", type: "TEXT" }, "a relation of person is called so"],
   ["POST", "/api/objects/company/fields", { name: "people", type: "TEXT" }, "is seen so from company"],
   ["POST", "/api/objects/person/fields", { name: "x", type: "SELECT" }, "needs its options"],
+  ["POST", "/api/objects/person/fields", { name: "x", type: "NUMBR" }, 'unknown type "NUMBR"; did you mean "NUMBER"?'],
+  ["POST", "/api/objects/person/fields", { name: "x", type: 5 }, "a type is needed, one of TEXT"],
+  ["POST", "/api/objects/person/fields", { name: "x", type: "RAW_JSON", indexed: true }, "a RAW_JSON has no order"],
+  ["POST", "/api/objects/person/fields", { name: "x", type: "CURRENCY", indexed: true }, "indexed by its sub-fields"],
   ["POST", "/api/objects/person/fields", { name: "x", type: "RELATION", object: "compny" }, 'did you mean "company"?'],
   [
     "POST",

@@ -200,6 +200,13 @@ describe("refused", () => {
     const { message: said } = await refusal(list({ sort: [{ field, direction: "asc" }] }));
     expect(said).toContain(message);
   });
+
+  test("to sort by a related record", async () => {
+    const sort: Sort[] = [{ field: "accountOwner.userEmail", direction: "asc" }];
+    expect(await refusal(list({ object: company, sort }))).toMatchObject({
+      message: 'sort: "accountOwner.userEmail" is of a related record, and here stand fields of company only.',
+    });
+  });
 });
 
 /** The same numbers for the same seed, from 0 to 1. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { didYouMean, suggest } from "../../src/definition/suggest.ts";
+import { didYouMean, sentence, suggest } from "../../src/definition/suggest.ts";
 
 test.each([
   ["persn", ["person", "company"], "person"],
@@ -27,4 +27,9 @@ test("very long words are no trouble", () => {
 test("a sentence asks, or says nothing", () => {
   expect(didYouMean("persn", ["person"])).toBe('; did you mean "person"?');
   expect(didYouMean("zzzzzz", ["person"])).toBe("");
+});
+
+test("a sentence ends with a full stop, a question with its mark", () => {
+  expect(sentence("There is no person")).toBe("There is no person.");
+  expect(sentence('There is no "persn"; did you mean "person"?')).toBe('There is no "persn"; did you mean "person"?');
 });

@@ -9,6 +9,7 @@ import {
 } from "../../crm/batch.ts";
 import type { CrmObject } from "../../crm/objects.ts";
 import { unknownField } from "../../crm/values.ts";
+import { sentence } from "../../definition/suggest.ts";
 import { ProblemError, StepError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import { readRecords } from "./body.ts";
@@ -80,5 +81,5 @@ function matchOf(object: CrmObject, source = ""): string[] {
   const wrong = names.find((name) => name !== "id" && object.field(name) === undefined);
   if (wrong === undefined) return names;
   const message = `names "${wrong}": ${unknownField(object, wrong)}`;
-  throw new ProblemError(400, "invalid-query", `match ${message}.`, { issues: [{ path: "match", message }] });
+  throw new ProblemError(400, "invalid-query", sentence(`match ${message}`), { issues: [{ path: "match", message }] });
 }

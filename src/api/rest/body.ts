@@ -2,6 +2,7 @@ import type { Request } from "express";
 import { z } from "zod";
 import type { CrmObject } from "../../crm/objects.ts";
 import { checkValues } from "../../crm/values.ts";
+import { sentence } from "../../definition/suggest.ts";
 import { ProblemError, type Issue } from "../../errors.ts";
 import { isUuid } from "../../ids.ts";
 import { isJsonObject, type JsonObject } from "../../json.ts";
@@ -72,5 +73,5 @@ export function checkRecord(object: CrmObject, values: JsonObject, found: readon
 /** A 400 that has every fault by itself, and all of them in its sentence. */
 export function invalid(code: "invalid-values" | "invalid-body", issues: readonly Issue[]): ProblemError {
   const sentences = issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
-  return new ProblemError(400, code, `${sentences.join("; ")}.`, { issues });
+  return new ProblemError(400, code, sentence(sentences.join("; ")), { issues });
 }

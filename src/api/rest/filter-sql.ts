@@ -2,6 +2,7 @@ import { filterSql, findTarget, type Target } from "../../crm/filter.ts";
 import { subFieldText } from "../../crm/normalize.ts";
 import type { CrmObject, Objects } from "../../crm/objects.ts";
 import type { Operator } from "../../definition/conditions.ts";
+import { sentence } from "../../definition/suggest.ts";
 import { ProblemError, StepError } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import type { Statement } from "../../sql.ts";
@@ -132,5 +133,5 @@ function likeSql(leaf: FilterLeaf, { field, comparesAs }: Target, { statement, a
 }
 
 function refused(message: string): ProblemError {
-  return new ProblemError(400, "invalid-filter", `filter: ${message}.`);
+  return new ProblemError(400, "invalid-filter", sentence(`filter: ${message}`));
 }

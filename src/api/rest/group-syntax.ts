@@ -1,5 +1,6 @@
 import { granularities, type Dimension, type GroupRequest } from "../../crm/group.ts";
 import type { CrmObject } from "../../crm/objects.ts";
+import { sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
 import { parseJson } from "../body/parse-json.ts";
@@ -104,7 +105,7 @@ function parseList(parameter: string, source: string): Json[] {
 }
 
 function refused(parameter: string, message: string, cause?: unknown): ProblemError {
-  return new ProblemError(400, "invalid-query", `${parameter} ${message}.`, {
+  return new ProblemError(400, "invalid-query", sentence(`${parameter} ${message}`), {
     issues: [{ path: parameter, message }],
     cause,
   });

@@ -2,6 +2,7 @@ import type { Request } from "express";
 import { filterSql } from "../../crm/filter.ts";
 import { groupRecords, type GroupRequest } from "../../crm/group.ts";
 import { getView } from "../../crm/views.ts";
+import { sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import { isUuid } from "../../ids.ts";
 import type { JsonObject } from "../../json.ts";
@@ -65,5 +66,7 @@ async function filterOfView(
 }
 
 function refusedView(message: string): ProblemError {
-  return new ProblemError(400, "invalid-query", `view_id ${message}.`, { issues: [{ path: "view_id", message }] });
+  return new ProblemError(400, "invalid-query", sentence(`view_id ${message}`), {
+    issues: [{ path: "view_id", message }],
+  });
 }

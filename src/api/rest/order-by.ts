@@ -1,7 +1,7 @@
 import { findTarget } from "../../crm/filter.ts";
 import type { CrmObject } from "../../crm/objects.ts";
 import type { Sort } from "../../crm/read.ts";
-import { didYouMean } from "../../definition/suggest.ts";
+import { didYouMean, sentence } from "../../definition/suggest.ts";
 import { ProblemError, StepError } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import { fromSpelling } from "./spellings.ts";
@@ -60,5 +60,5 @@ function checkField(field: string, object: CrmObject): void {
 }
 
 function refused(message: string): ProblemError {
-  return new ProblemError(400, "invalid-order-by", `order_by: ${message}.`);
+  return new ProblemError(400, "invalid-order-by", sentence(`order_by: ${message}`));
 }

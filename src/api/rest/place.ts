@@ -2,7 +2,7 @@ import type { Request, Response } from "express";
 import { getObjects } from "../../crm/load-objects.ts";
 import type { CrmObject, Objects } from "../../crm/objects.ts";
 import { createWriter, type Writer } from "../../crm/operations.ts";
-import { didYouMean } from "../../definition/suggest.ts";
+import { didYouMean, sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import { isUuid } from "../../ids.ts";
 import type { SqlPool } from "../../sql.ts";
@@ -26,7 +26,7 @@ export async function findPlace(pool: SqlPool, request: Request, response: Respo
   throw new ProblemError(
     404,
     "object-not-found",
-    `There is no object "${plural}"${didYouMean(plural, known) || `; there are ${known.join(", ")}`}.`,
+    sentence(`There is no object "${plural}"${didYouMean(plural, known) || `; there are ${known.join(", ")}`}`),
   );
 }
 

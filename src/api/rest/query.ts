@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import { z } from "zod";
-import { didYouMean } from "../../definition/suggest.ts";
+import { didYouMean, sentence } from "../../definition/suggest.ts";
 import { ProblemError, type Issue } from "../../errors.ts";
 import { parseForm } from "../body/parse-form.ts";
 import { searchOf } from "../mount.ts";
@@ -117,8 +117,8 @@ export function parseQuery<Schema extends z.ZodObject>(request: Request, schema:
   const parsed = schema.safeParse(parseForm(searchOf(request.url)));
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.flatMap((issue) => toIssues(issue, Object.keys(schema.shape)));
-  const sentences = issues.map(({ path, message }) => `${path} ${message}`);
-  throw new ProblemError(400, "invalid-query", `${sentences.join(". ")}.`, { issues });
+  const sentences = issues.map(({ path, message }) => sentence(`${path} ${message}`));
+  throw new ProblemError(400, "invalid-query", sentences.join(" "), { issues });
 }
 
 function toIssues(issue: z.core.$ZodIssue, known: readonly string[]): Issue[] {

@@ -1,6 +1,6 @@
 import { expandRecords, relationNames } from "../../crm/expand.ts";
 import type { CrmObject } from "../../crm/objects.ts";
-import { didYouMean } from "../../definition/suggest.ts";
+import { didYouMean, sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import type { Place } from "./place.ts";
@@ -44,7 +44,9 @@ function checkName(object: CrmObject, name: string, expanded: boolean): void {
 }
 
 function refused(message: string): ProblemError {
-  return new ProblemError(400, "invalid-query", `fields ${message}.`, { issues: [{ path: "fields", message }] });
+  return new ProblemError(400, "invalid-query", sentence(`fields ${message}`), {
+    issues: [{ path: "fields", message }],
+  });
 }
 
 /** The records as they are answered. */

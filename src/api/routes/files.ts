@@ -1,6 +1,6 @@
 import type { CrmObject, Objects } from "../../crm/objects.ts";
 import type { Format } from "../../crm/transfer/settings.ts";
-import { didYouMean } from "../../definition/suggest.ts";
+import { didYouMean, sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 
 /** Content types by format. */
@@ -22,6 +22,6 @@ export function findObject(objects: Objects, name: string, place?: string): CrmO
   if (object !== undefined) return object;
   const known = objects.list().map((each) => each.name);
   const message = `there is no object "${name}"${didYouMean(name, known) || `; there are ${known.join(", ")}`}`;
-  if (place === undefined) throw new ProblemError(404, "object-not-found", `T${message.slice(1)}.`);
+  if (place === undefined) throw new ProblemError(404, "object-not-found", sentence(`T${message.slice(1)}`));
   throw new ProblemError(422, "invalid-body", "The body is not valid.", { issues: [{ path: place, message }] });
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { getObjects } from "../../crm/load-objects.ts";
 import type { CrmObject, Objects } from "../../crm/objects.ts";
 import { changeView, createView, deleteView, getView, listViews, viewName, viewShape } from "../../crm/views.ts";
-import { didYouMean } from "../../definition/suggest.ts";
+import { didYouMean, sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import type { SqlPool } from "../../sql.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
@@ -116,5 +116,5 @@ function getObject(objects: Objects, name: string): CrmObject {
   const object = objects.find(name);
   if (object !== undefined) return object;
   const known = objects.list().map((each) => each.name);
-  throw new ProblemError(404, "object-not-found", `There is no object "${name}"${didYouMean(name, known)}.`);
+  throw new ProblemError(404, "object-not-found", sentence(`There is no object "${name}"${didYouMean(name, known)}`));
 }

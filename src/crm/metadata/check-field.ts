@@ -115,8 +115,8 @@ export function checkField(
   if (unique && defaultValue !== null)
     throw refused("unique", "a value that is everybody's default cannot be unique; leave the default out");
   if (searchable && !isSearchable(type)) throw refused("searchable", `there are no words in a ${type}`);
-  if (indexed && (isWhole || info.comparesAs === "json"))
-    throw refused("indexed", `a ${type} is indexed by its sub-fields: make an index over them`);
+  if (indexed && info.comparesAs === "json") throw refused("indexed", `a ${type} has no order`);
+  if (indexed && isWhole) throw refused("indexed", `a ${type} is indexed by its sub-fields: make an index over them`);
   if (defaultValue !== null && Array.isArray(settings["options"])) {
     const known = new Set((settings["options"] as unknown as SelectOption[]).map((option) => option.value));
     for (const value of [defaultValue].flat())

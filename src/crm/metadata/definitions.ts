@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { didYouMean } from "../../definition/suggest.ts";
 import type { Json } from "../../json.ts";
 import { fieldTypes, type FieldType } from "../field-types.ts";
 
@@ -11,8 +12,16 @@ const label = z.string().trim().min(1).max(120);
 const description = z.string().max(2_000).nullable();
 const icon = z.string().max(60).nullable();
 
-/** Types that a field can be made with; every object has its one position already. */
+/** Every object has its one position already. */
 const types = Object.keys(fieldTypes).filter((type) => type !== "POSITION") as [FieldType, ...FieldType[]];
+/** A type that a field can be made with. */
+export const fieldType = z.enum(types, {
+  error({ input }) {
+    const known = types.join(", ");
+    if (typeof input !== "string") return `a type is needed, one of ${known}`;
+    return `unknown type "${input}"${didYouMean(input, types) || `; there are ${known}`}`;
+  },
+});
 
 const option = z.strictObject({
   value: z
@@ -50,7 +59,7 @@ export const fieldDefinition = z
   .strictObject({
     ...fieldShape,
     name,
-    type: z.enum(types),
+    type: fieldType,
     compares: z
       .enum(["exactly", "without-case", "as-domain"])
       .meta({ description: "How text is compared; e-mails without case unless told" }),

@@ -1,3 +1,4 @@
+import { sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
 import { storedName } from "../ddl.ts";
 import type { FieldType } from "../field-types.ts";
@@ -94,9 +95,9 @@ export function freeName(wanted: string, isHeld: (name: string) => boolean): str
 }
 
 function taken(path: string, message: string): ProblemError {
-  return new ProblemError(409, "name-taken", `${path}: ${message}.`, { issues: [{ path, message }] });
+  return new ProblemError(409, "name-taken", sentence(`${path}: ${message}`), { issues: [{ path, message }] });
 }
 
 export function refused(path: string, message: string): ProblemError {
-  return new ProblemError(422, "invalid-metadata", `${path}: ${message}.`, { issues: [{ path, message }] });
+  return new ProblemError(422, "invalid-metadata", sentence(`${path}: ${message}`), { issues: [{ path, message }] });
 }

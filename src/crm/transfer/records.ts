@@ -1,3 +1,4 @@
+import { sentence } from "../../definition/suggest.ts";
 import type { Issue } from "../../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
 import type { CrmObject } from "../objects.ts";
@@ -183,7 +184,7 @@ function addPart(values: JsonObject, { field, part }: Extract<Column["target"], 
 function finish({ values, lookups, issues }: Building): ReadRecord | Refused {
   if (issues.length === 0) return { values, lookups };
   const sentences = issues.map(({ path, message }) => (message.includes(path) ? message : `${path}: ${message}`));
-  const message = `${sentences.join("; ")}.`.replace(/\?\.$/, "?");
+  const message = sentence(sentences.join("; "));
   return { refusal: { code: "invalid-values", message, issues } };
 }
 

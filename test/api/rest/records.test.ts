@@ -259,7 +259,7 @@ describe("a refusal", () => {
     });
     expect(await call("POST", "taskTargets", target)).toMatchObject({
       status: 400,
-      body: { code: "record-exists", detail: expect.stringContaining("taskId or personId is taken") },
+      body: { code: "record-exists", detail: expect.stringContaining("taskId and personId together are taken") },
     });
   });
 

@@ -1,6 +1,11 @@
 import { z } from "zod";
-import { fieldTypes } from "../../../crm/field-types.ts";
-import { fieldChange, fieldDefinition, objectChange, objectDefinition } from "../../../crm/metadata/definitions.ts";
+import {
+  fieldChange,
+  fieldDefinition,
+  fieldType,
+  objectChange,
+  objectDefinition,
+} from "../../../crm/metadata/definitions.ts";
 import type { FieldChange, FieldInput, ObjectChange, ObjectInput } from "../../../crm/metadata/definitions.ts";
 import type { StoredObject } from "../../../crm/metadata/stored.ts";
 import type { Issue, ProblemError } from "../../../errors.ts";
@@ -119,8 +124,8 @@ export interface FieldWish {
 export function toFieldInput(body: z.output<typeof fieldBody>, all: readonly StoredObject[]): FieldWish {
   const object = objectOf(all, body.objectMetadataId, "objectMetadataId");
   const type = typeNames[body.type] ?? body.type;
-  if (!Object.hasOwn(fieldTypes, type))
-    throw refused("type", `is "${body.type}"; there are ${Object.keys(fieldTypes).join(", ")}`);
+  if (!fieldType.safeParse(type).success)
+    throw refused("type", `is "${body.type}"; there are ${fieldType.options.join(", ")}`);
   const relation = body.relationCreationPayload;
   if (type !== "RELATION") {
     const change = toFieldChange(body);
