@@ -162,9 +162,12 @@ test("what records stand against is refused with the records named, and can be h
   const unique = await call("PATCH", "/api/objects/person/fields/jobTitle", { unique: true });
   expect(unique.body).toMatchObject({ status: 409, code: "records-with-same-value" });
   expect((unique.body["issues"] as JsonObject[]).map(({ path }) => path)).toEqual(ids.slice(0, 2));
-  const required = await call("PATCH", "/api/objects/person/fields/jobTitle", { required: true });
+  const both = { required: true, label: "Role", defaultValue: "CEO" };
+  const required = await call("PATCH", "/api/objects/person/fields/jobTitle", both);
   expect(required.body).toMatchObject({ status: 409, code: "records-without-value" });
   expect((required.body["issues"] as JsonObject[]).map(({ path }) => path)).toEqual([ids[3]]);
+  const untouched = await ok("GET", "/api/objects/person/fields/jobTitle");
+  expect(untouched).toMatchObject({ label: "Job title", defaultValue: null, required: false, state: "active" });
   await ok("POST", "/rest/people", { jobTitle: "CEO" });
   await ok("POST", "/rest/people", {});
   await pool.query("select 1");

@@ -1,5 +1,5 @@
 import { ProblemError } from "../../errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
+import type { JsonObject } from "../../json.ts";
 import { identifier, type Sql } from "../../sql.ts";
 import { constantSql, qualified, type Table, type TableField } from "../ddl.ts";
 import { fieldTypes, type FieldTypeInfo } from "../field-types.ts";
@@ -11,6 +11,7 @@ import type { FieldChange } from "./definitions.ts";
 import { findField, findObject, refuseUsed } from "./find.ts";
 import { changeTables } from "./live-ddl.ts";
 import { checkFieldName, refused, relationName } from "./names.ts";
+import { refuseLostOptions } from "./options.ts";
 import {
   findStored,
   lockObject,
@@ -31,43 +32,78 @@ export async function changeField(
   { objectName, fieldName }: { objectName: string; fieldName: string },
   change: FieldChange,
 ): Promise<StoredField> {
-  const { workspace } = metadata;
   const { object, field } = await changing(metadata, { objectName, fieldName }, async (sql, found) => {
-    const { name = found.field.name } = change;
-    if (name !== found.field.name) await checkRename(sql, metadata, { ...found, name });
-    const settings = changedSettings(found.field, change);
-    if (change.options !== undefined)
-      await refuseLostOptions(sql, tableOf(workspace, found.object), { ...found, settings });
-    const defaultValue =
-      change.defaultValue === undefined
-        ? found.field.defaultValue
-        : parseDefault({ type: found.field.type, settings }, change.defaultValue, workspace.timeZone);
-    const { unique = found.field.unique, searchable = found.field.searchable, indexed = found.field.indexed } = change;
-    checkField({ type: found.field.type, settings, defaultValue }, { unique, searchable, indexed });
-    if (change.active === false) {
-      refuseNeeded(found);
-      await checkHiding(sql, metadata, found);
-    }
+    const described = await describeChange(sql, metadata, { ...found, change });
     const wanted = wantedOf(found.field, change);
-    if (change.defaultValue !== undefined)
-      await setDefault(sql, tableOf(workspace, found.object), { ...found.field, defaultValue });
-    await sql.query(
-      `update tandem.fields set name = $2, label = $3, description = $4, icon = $5, settings = $6, default_value = $7, wanted = $8, failure = null
-       where id = $1::uuid`,
-      [
+    if (wanted === null) await writeDescription(sql, metadata, { ...found, described });
+    else
+      await sql.query("update tandem.fields set wanted = $2, failure = null where id = $1::uuid", [
         found.field.id,
-        name,
-        change.label ?? found.field.label,
-        change.description === undefined ? found.field.description : change.description,
-        change.icon === undefined ? found.field.icon : change.icon,
-        JSON.stringify(settings),
-        defaultValue === null ? null : JSON.stringify(defaultValue),
-        wanted === null ? null : JSON.stringify(wanted),
-      ],
-    );
-    await raiseVersion(sql, workspace);
+        JSON.stringify(wanted),
+      ]);
+  });
+  const after = await built(metadata, object, field);
+  if (wantedOf(field, change) === null) return after;
+  // Where records stand against what is wanted, nothing else of the change is done either.
+  await changing(metadata, { objectName: object.id, fieldName: field.id }, async (sql, found) => {
+    const described = await describeChange(sql, metadata, { ...found, change });
+    await writeDescription(sql, metadata, { ...found, described });
   });
   return built(metadata, object, field);
+}
+
+/** What a change makes of a field, besides what is to be brought about. */
+type Description = Pick<StoredField, "name" | "label" | "description" | "icon" | "settings" | "defaultValue"> & {
+  readonly hasDefault: boolean;
+};
+
+/** Throws a ProblemError for a change that cannot be. */
+async function describeChange(
+  sql: Sql,
+  metadata: Metadata,
+  { change, ...found }: Found & { change: FieldChange },
+): Promise<Description> {
+  const { workspace } = metadata;
+  const { field, object } = found;
+  const { name = field.name, label = field.label, description = field.description, icon = field.icon } = change;
+  if (name !== field.name) await checkRename(sql, metadata, { ...found, name });
+  const settings = changedSettings(field, change);
+  if (change.options !== undefined) await refuseLostOptions(sql, tableOf(workspace, object), { ...found, settings });
+  const hasDefault = change.defaultValue !== undefined;
+  const defaultValue =
+    change.defaultValue === undefined
+      ? field.defaultValue
+      : parseDefault({ type: field.type, settings }, change.defaultValue, workspace.timeZone);
+  const { unique = field.unique, searchable = field.searchable, indexed = field.indexed } = change;
+  checkField({ type: field.type, settings, defaultValue }, { unique, searchable, indexed });
+  if (change.active === false && field.state !== "inactive") {
+    refuseNeeded(found);
+    await checkHiding(sql, metadata, found);
+  }
+  return { name, label, description, icon, settings, defaultValue, hasDefault };
+}
+
+async function writeDescription(
+  sql: Sql,
+  { workspace }: Metadata,
+  { object, field, described }: Found & { described: Description },
+): Promise<void> {
+  const { name, label, description, icon, settings, defaultValue, hasDefault } = described;
+  if (hasDefault) await setDefault(sql, tableOf(workspace, object), { ...field, defaultValue });
+  await sql.query(
+    `update tandem.fields set name = $2, label = $3, description = $4, icon = $5, settings = $6, default_value = $7, failure = null
+     where id = $1::uuid`,
+    [
+      field.id,
+      name,
+      label,
+      description,
+      icon,
+      JSON.stringify(settings),
+      defaultValue === null ? null : JSON.stringify(defaultValue),
+    ],
+  );
+  await raiseVersion(sql, workspace);
 }
 
 /** Hides a field for good; its column is dropped when no open run and no active version names it. */
@@ -194,35 +230,6 @@ function changedSettings({ type, settings }: StoredField, { options, decimals }:
     ...(options === undefined ? {} : { options: storedOptions(options) }),
     ...(decimals === undefined ? {} : { decimals }),
   };
-}
-
-/** Options come and are renamed without a look at the records; one that records hold stays. */
-async function refuseLostOptions(
-  sql: Sql,
-  table: Table,
-  { field, settings }: { field: StoredField; settings: JsonObject },
-): Promise<void> {
-  const kept = new Set(valuesOf(settings));
-  const lost = valuesOf(field.settings).filter((value) => !kept.has(value));
-  if (lost.length === 0) return;
-  const column = identifier(field.columnName);
-  const holds = field.type === "SELECT" ? `${column} = any($1::text[])` : `${column} && $1::text[]`;
-  const { rows } = await sql.query<{ id: string }>(`select id from ${qualified(table)} where ${holds} limit 10`, [
-    lost,
-  ]);
-  if (rows.length === 0) return;
-  throw new ProblemError(
-    409,
-    "option-in-use",
-    `Records hold ${lost.join(" or ")}, among them ${rows.map(({ id }) => id).join(", ")}. Give them another option first.`,
-    { issues: rows.map(({ id }) => ({ path: id, message: "holds it" })) },
-  );
-}
-
-function valuesOf({ options }: JsonObject): string[] {
-  return (Array.isArray(options) ? options : []).flatMap((option: Json) =>
-    isJsonObject(option) && typeof option["value"] === "string" ? [option["value"]] : [],
-  );
 }
 
 async function setDefault(sql: Sql, table: Table, field: TableField): Promise<void> {
