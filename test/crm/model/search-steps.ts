@@ -104,8 +104,10 @@ function keyOf(game: Game, kind: Kind, { item, path }: { item: Item; path: strin
   if (field === undefined) throw new Error(`The model has no ${kind.name}.${path}.`);
   const held = read(field, item, sub);
   const key = comparable(held, held.value as Json);
-  // Of a long text order sees the beginning; options are short.
-  return typeof key === "string" && held.as === "text" ? Array.from(key).slice(0, 200).join("") : key;
+  // Of a long text order sees the beginning; options are short, and so are unique values.
+  return typeof key === "string" && held.as === "text" && held.unique !== true
+    ? Array.from(key).slice(0, 200).join("")
+    : key;
 }
 
 /** Searches for words, and compares which records are found. */

@@ -221,8 +221,8 @@ function faultsOfChange(
 }
 
 export function faultsOfHiding(kind: Kind, field: Field): string[] {
-  const isJoined = kind.together.some(({ fields }) => fields.includes(field.key));
-  const isNeeded = field.required && field.defaultValue === null;
+  const isJoined = field.isHeld === true || kind.together.some(({ fields }) => fields.includes(field.key));
+  const isNeeded = field.required && !isFilled(field, defaultOf(field));
   return [...(isJoined ? ["in-use"] : []), ...(isNeeded && !field.hidden ? ["required-field"] : [])];
 }
 

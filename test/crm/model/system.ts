@@ -128,6 +128,7 @@ function kindOf(object: CrmObject): Kind {
           ? {}
           : { relation: { target: relation.object, cascades: relation.cascades, group: relation.group } }),
         hidden: false,
+        isHeld: field.indexParts.length > 0,
       };
     });
   const together = uniqueTogether.map((joined) => ({

@@ -14,6 +14,8 @@ export interface Field extends Typed {
   readonly options: readonly string[];
   readonly relation?: { readonly target: string; readonly cascades: boolean; readonly group: string | null };
   readonly hidden: boolean;
+  /** Whether an index over several fields that comes with the workspace needs it. */
+  readonly isHeld?: boolean;
 }
 
 /** Fields that together must be unique, by their keys. */
