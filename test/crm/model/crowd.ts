@@ -84,7 +84,7 @@ const mostStates = 20_000;
 
 interface Search {
   readonly units: readonly Unit[];
-  /** Which units were left where it led nowhere: events tell in which order each record changed. */
+  /** Which units and how many events of each record were left where it led nowhere: the world is the same there. */
   readonly seen: Set<string>;
   /** How few were left at best, and why they could not be explained there. */
   fewest: number;
@@ -106,20 +106,24 @@ function findOrder(search: Search, { world, rest: all, chains }: State): World |
     if ("wrong" in ruling) wrong.push(`${JSON.stringify(unit.change)}: ${ruling.wrong}`);
     else if (ruling.events.length === 0) return false;
     else {
-      const left = withoutEvents(chains, ruling.events);
-      if (left === undefined) wrong.push(`${JSON.stringify(unit.change)}: other events`);
-      else next.push({ world: ruling.world, rest: all.filter((each) => each !== unit), chains: left });
+      const after = withoutEvents(chains, ruling.events);
+      if (after === undefined) wrong.push(`${JSON.stringify(unit.change)}: other events`);
+      else next.push({ world: ruling.world, rest: all.filter((each) => each !== unit), chains: after });
     }
     return true;
   });
-  if (rest.length === 0 && [...chains.values()].every((chain) => chain.length === 0)) return world;
+  const left = [...chains.values()].flat();
+  if (rest.length === 0 && left.length === 0) return world;
+  if (rest.length === 0) wrong.push(...left.map((event) => `Nobody did: ${JSON.stringify(event)}`));
   if (rest.length < search.fewest) Object.assign(search, { fewest: rest.length, wrong });
   for (const state of next) {
-    const left = state.rest.filter((unit) => rest.includes(unit));
-    const key = left.map((unit) => search.units.indexOf(unit)).join();
+    const others = state.rest.filter((unit) => rest.includes(unit));
+    const places = others.map((unit) => search.units.indexOf(unit));
+    const lengths = [...state.chains.values()].map((chain) => chain.length);
+    const key = `${places.join()} ${lengths.join()}`;
     if (search.seen.has(key) || search.seen.size > mostStates) continue;
     search.seen.add(key);
-    const found = findOrder(search, { ...state, rest: left });
+    const found = findOrder(search, { ...state, rest: others });
     if (found !== undefined) return found;
   }
   return undefined;
