@@ -75,17 +75,23 @@ export async function lockMatch(sql: Sql, workspace: Workspace, matching: Matchi
   await sql.query({ ...statement.query(text), name: statementName(text) });
 }
 
-/** The id of the oldest record that matches, which goes on doing so: it is locked. */
-export async function findMatch(sql: Sql, matching: Matching): Promise<string | undefined> {
+/**
+ * The oldest record that matches, locked so that it goes on doing so; null: none does. Undefined: the one
+ * that did is another by now, and what it had another may have: only the next statement sees that.
+ */
+export async function findMatch(sql: Sql, matching: Matching): Promise<{ id: string | null } | undefined> {
   const statement = createStatement();
   const { object } = matching;
   const conditions = matchedParts(matching).map(({ path, part }) => {
     const target = findTarget(object, path, "t", "match");
     return matchSql(target, part === null ? undefined : statement.param(part, target.type));
   });
-  const text = `select t.id from ${object.table} t where t.deleted_at is null and ${conditions.join(" and ")} order by t.created_at, t.id limit 1 for update of t`;
-  const { rows } = await sql.query<{ id: string }>(statement.query(text));
-  return rows[0]?.id;
+  const oldest = `select t.id from ${object.table} t where t.deleted_at is null and ${conditions.join(" and ")} order by t.created_at, t.id limit 1`;
+  statement.with("locked", `${oldest} for update of t`);
+  const text = `select (${oldest}) as seen, (select l.id from locked l) as id`;
+  const { rows } = await sql.query<{ seen: string | null; id: string | null }>(statement.query(text));
+  const [found] = rows;
+  return found === undefined || found.seen !== found.id ? undefined : { id: found.id };
 }
 
 function parameterOf(statement: Statement, target: Target, part: Json): string | undefined {

@@ -190,9 +190,10 @@ async function upsertLocked(
 ): Promise<Change | undefined> {
   const matching = { object: write.object, values: write.values, match };
   await lockMatch(sql, writer.workspace, matching);
-  const id = await findMatch(sql, matching);
+  const found = await findMatch(sql, matching);
+  if (found === undefined) return undefined;
   const locked: Writer = { ...writer, begin: () => writer.begin({ locked: true }) };
-  return id === undefined ? insertRecord(locked, sql, write) : changeWith(locked, sql, { ...write, id });
+  return found.id === null ? insertRecord(locked, sql, write) : changeWith(locked, sql, { ...write, id: found.id });
 }
 
 /**

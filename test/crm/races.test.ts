@@ -161,6 +161,15 @@ function expectChain(chain: readonly Event[]): void {
   expect(versions).toEqual([...new Set(versions)].toSorted());
 }
 
+async function untilSomebodyWaits(): Promise<void> {
+  await until("somebody waits for a record", async () => {
+    const { rows } = await pool.query<{ waits: boolean }>(
+      "select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') as waits",
+    );
+    return rows[0]?.waits;
+  });
+}
+
 test.each<[string, (name: string, domain: string) => Promise<string | null | undefined>]>([
   [
     "an upsert by a unique field",
@@ -194,16 +203,28 @@ test.each<[string, (name: string, domain: string) => Promise<string | null | und
       [id, after],
     );
     upserted = upsert(before, domain);
-    await until("somebody waits for the record", async () => {
-      const { rows } = await pool.query<{ waits: boolean }>(
-        "select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') as waits",
-      );
-      return rows[0]?.waits;
-    });
+    await untilSomebodyWaits();
   } finally {
     await client.query("commit");
     client.release();
   }
   expect(await upserted).not.toBe(id);
   expect((await findRecord(pool, company, id))?.["name"]).toBe(after);
+});
+
+test("an upsert that waits for a merge finds the record that has the name by then", async () => {
+  const [kept, gone] = [await make("company", {}), await make("company", { name: "Moved" })];
+  const client = await pool.connect();
+  let upserted: ReturnType<typeof upsertRecord>;
+  try {
+    await client.query("begin");
+    await client.query(`update ${company.table} set deleted_at = now() where id = $1`, [gone.id]);
+    await client.query(`update ${company.table} set name = 'Moved' where id = $1`, [kept.id]);
+    upserted = upsertRecord(writer, { object: company, match: ["name"], values: { name: "Moved", employees: 7 } });
+    await untilSomebodyWaits();
+  } finally {
+    await client.query("commit");
+    client.release();
+  }
+  expect(await upserted).toMatchObject({ id: kept.id, outcome: "updated" });
 });
