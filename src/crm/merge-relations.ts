@@ -84,9 +84,10 @@ function collisionSql(
   const pointing = fields.map(({ column }) => `x.${column} = any (${others})`).join(" or ");
   const conditions = groups.map((group) => {
     const same = group.filter((each) => each !== field).map((each) => ` and ${after("x", each)} = ${after("h", each)}`);
-    // Of those that move, the oldest stays; one that is there already stays in any case.
+    // Of those that move, the oldest stays; one that is there already stays in any case. The merged records
+    // themselves do not move: what of theirs points to one of the others is not to be.
     return `exists (select 1 from ${object.table} x where x.${field.column} = any (${merged})${same.join("")}
-      and x.deleted_at is null and x.id <> h.id and (x.id < h.id or (${pointing}) is not true))`;
+      and x.deleted_at is null and x.id <> h.id and (x.id <> all (${merged}) or x.${field.column} = ${survivor}) and (x.id < h.id or (${pointing}) is not true))`;
   });
   if (conditions.length === 0) return "false";
   return `h.deleted_at is null and h.${field.column} = any (${others}) and (${conditions.join(" or ")})`;

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { loadWorkspace } from "../../src/catalog/workspaces.ts";
+import { getObjects } from "../../src/crm/load-objects.ts";
+import { createField } from "../../src/crm/metadata/create-field.ts";
+import { fieldDefinition } from "../../src/crm/metadata/definitions.ts";
+import type { JsonObject } from "../../src/json.ts";
 import { mergeRecords, previewMerge } from "../../src/crm/merge.ts";
-import { createRecord, deleteRecord, updateRecord } from "../../src/crm/operations.ts";
+import { createRecord, createWriter, deleteRecord, updateRecord } from "../../src/crm/operations.ts";
 import { findRecord } from "../../src/crm/read.ts";
 import { restoreRecord } from "../../src/crm/restore.ts";
 import { createId } from "../../src/ids.ts";
@@ -166,4 +171,24 @@ test("a number that both have beside their main ones is kept once", async () => 
     phones: { primaryPhoneNumber: "2", primaryPhoneCountryCode: "CH", primaryPhoneCallingCode: "+41" },
   });
   expect(await merge(first.id, second.id)).toMatchObject({ phones: { primaryPhoneNumber: "1", additionalPhones } });
+});
+
+test("what points to a merged record points to the survivor, also where that one pointed to another of them", async () => {
+  const { workspace, pool: sql } = await createCrm(pool);
+  await createField(
+    { pool: sql, workspace },
+    "company",
+    fieldDefinition.parse({ name: "parent", type: "RELATION", object: "company", unique: true }),
+  );
+  const objects = await getObjects(sql, await loadWorkspace(sql, workspace.id));
+  const other = createWriter({ pool: sql, workspace, objects, actor: { source: "API", name: "test" } });
+  const company = objects.find("company")!;
+  const found = async (values: JsonObject) => (await createRecord(other, { object: company, values })).id;
+  const gone = await found({ name: "Gone" });
+  const third = await found({ name: "Third" });
+  const survivor = await found({ name: "Survivor", parentId: gone });
+  const child = await found({ name: "Child", parentId: third });
+  await mergeRecords(other, { object: company, ids: [survivor, gone, third], survivor });
+  expect((await findRecord(sql, company, child))?.["parentId"]).toBe(survivor);
+  expect((await findRecord(sql, company, survivor))?.["parentId"]).toBe(null);
 });

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "../../../src/json.ts";
 import type { Event } from "../support.ts";
 import { drawBatch, unitsOf, writeBatch, type Unit } from "./batch-steps.ts";
-import type { Dice } from "./dice.ts";
+import { createDice, type Dice } from "./dice.ts";
 import { diverge, groupBy, placeOf, toldOf, type Game } from "./game.ts";
 import { judge, withoutStamps, type Change } from "./judge.ts";
 import { drawChange } from "./record-steps.ts";
@@ -56,31 +56,41 @@ export async function playCrowd(game: Game, deeds: readonly Deed[]): Promise<{ u
 
 /**
  * The world after the changes in some order that explains what each of them saw and all events. Changes
- * without effect may come wherever they are explained; the others are tried in the order of their events first.
+ * without effect may come wherever they are explained; the others are tried in the order of their events
+ * first, and then in others, ever farther from it.
  */
 export function explain(game: Game, units: readonly Unit[], events: readonly Event[]): World {
-  const rest = units.toSorted((a, b) => positionOf(a, events) - positionOf(b, events));
-  const search: Search = { units: rest, seen: new Set(), fewest: Infinity, wrong: [] };
   const chains = groupBy(events.map(toldOf), placeOf);
-  const found = findOrder(search, { world: game.world, rest, chains });
-  if (found !== undefined) return found;
+  const dice = createDice(units.length);
+  let wrong: readonly string[] = [];
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    const places = new Map(units.map((unit) => [unit, positionOf(unit, events) + dice.below(1 + 4 * attempt)]));
+    const rest = units.toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0));
+    const search: Search = { units: rest, seen: new Set(), fewest: Infinity, wrong: [] };
+    const found = findOrder(search, { world: game.world, rest, chains });
+    if (found !== undefined) return found;
+    if (attempt === 0) wrong = search.wrong;
+    // It was tried to the end.
+    if (search.seen.size <= mostStates) break;
+  }
   game.trace.push("events:", ...events.map((event) => `  ${JSON.stringify(toldOf(event))}`));
-  if (search.seen.size > mostStates) return diverge(game, "There are too many orders to try");
-  return diverge(game, `No order explains what was seen. Where most was explained:\n${search.wrong.join("\n")}`);
+  return diverge(game, `No order explains what was seen. Where most was explained:\n${wrong.join("\n")}`);
 }
 
-/** Where a change's own event stands among all; changes without one last. */
-function positionOf({ seen }: Unit, events: readonly Event[]): number {
-  if ("refused" in seen) return Infinity;
+/** Where the first event of a change stands among all; changes without one last. */
+function positionOf({ change, seen }: Unit, events: readonly Event[]): number {
+  if ("refused" in seen) return Number.MAX_SAFE_INTEGER / 2;
+  const others = change.do === "merge" ? change.ids.filter((id) => id !== change.survivor) : [];
   const updatedAt = seen.record?.["updatedAt"];
-  const own = events.find(
-    ({ record_id, after, before }) =>
-      record_id === seen.id && (after === null ? before?.["updatedAt"] : after["updatedAt"]) === updatedAt,
-  );
-  return own?.id ?? Infinity;
+  const own = events.find(({ record_id, kind, after, before }) => {
+    if (kind === "deleted" && others.includes(record_id)) return true;
+    return record_id === seen.id && (after === null ? before?.["updatedAt"] : after["updatedAt"]) === updatedAt;
+  });
+  return own?.id ?? Number.MAX_SAFE_INTEGER / 2;
 }
 
-const mostStates = 20_000;
+const mostAttempts = 12;
+const mostStates = 2_000;
 
 interface Search {
   readonly units: readonly Unit[];

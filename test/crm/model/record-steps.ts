@@ -57,10 +57,9 @@ export function drawChange(dice: Dice, game: Game, what: Change["do"]): Change |
 export function drawMatch(dice: Dice, game: Game, kind: Kind): string[] {
   const fields = visibleFields(game.world, kind);
   const unique = fields.filter((field) => field.unique);
-  if (game.isCrowded) {
-    // Without an index only upserts that match by the same fields know of each other.
-    const named = fields.find(({ type }) => type === "TEXT") ?? [];
-    const guarded = [...unique, named].flat();
+  if (game.isCrowded === true) {
+    // Whom no index keeps apart only upserts by the same fields do: not what else writes the same meanwhile.
+    const guarded = unique.length > 0 ? unique : fields.filter(({ type }) => type === "TEXT").slice(0, 1);
     return guarded.length === 0 ? [] : [dice.pick(guarded).name];
   }
   const pool = unique.length > 0 && !dice.oneIn(3) ? unique : fields;
