@@ -3,7 +3,7 @@ import type { JsonObject } from "../json.ts";
 import { createStatement, inTransaction, type Sql } from "../sql.ts";
 import { addMoved } from "./merge-relations.ts";
 import { mergedValues } from "./merge-values.ts";
-import { recordColumns, recordJson, type CrmObject } from "./objects.ts";
+import { recordColumns, recordJson, type CrmField, type CrmObject } from "./objects.ts";
 import { isTaken, notFound, recordExists, untilSettled } from "./refusals.ts";
 import type { FieldValue } from "./values.ts";
 import { addDeleteOfLocked, addUpdate } from "./write.ts";
@@ -95,11 +95,27 @@ async function moveRelations(writer: Writer, sql: Sql, { object, ids, survivor }
   for (const pointing of writer.objects.list()) {
     const fields = pointing.fields.filter(({ relation }) => relation?.object === object.name);
     if (fields.length === 0) continue;
+    await lockPointing(sql, pointing, { fields, ids });
     const statement = writer.begin({ locked: true });
     addMoved(writeOptionsOf(writer, pointing, statement), { fields, survivor, others: othersOf(ids, survivor) });
     const { text, values } = statement.query("select 1 from moved limit 1");
     await sql.query(text, values);
   }
+}
+
+/**
+ * Locks what points to one of the merged records where two of it may become the same: of two merges at once
+ * each would otherwise drop the one that the other one keeps. The next statement sees what the others left.
+ */
+async function lockPointing(
+  sql: Sql,
+  object: CrmObject,
+  { fields, ids }: { fields: readonly CrmField[]; ids: readonly string[] },
+): Promise<void> {
+  const mayMeet = fields.some((field) => field.unique || object.uniqueTogether.some((group) => group.includes(field)));
+  if (!mayMeet) return;
+  const points = fields.map(({ column }) => `r.${column} = any ($1::uuid[])`);
+  await sql.query(`select 1 from ${object.table} r where ${points.join(" or ")} order by r.id for update of r`, [ids]);
 }
 
 async function updateSurvivor(

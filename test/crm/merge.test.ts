@@ -10,6 +10,7 @@ import { findRecord } from "../../src/crm/read.ts";
 import { restoreRecord } from "../../src/crm/restore.ts";
 import { createId } from "../../src/ids.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { until } from "../support/until.ts";
 import { createCrm, refusal } from "./support.ts";
 
 const { pool } = await createTestDatabase();
@@ -191,4 +192,48 @@ test("what points to a merged record points to the survivor, also where that one
   await mergeRecords(other, { object: company, ids: [survivor, gone, third], survivor });
   expect((await findRecord(sql, company, child))?.["parentId"]).toBe(survivor);
   expect((await findRecord(sql, company, survivor))?.["parentId"]).toBe(null);
+});
+
+test("two merges at once that would each drop the other's link leave one, which points to both survivors", async () => {
+  const note = await make("note", { title: "Linked twice" });
+  const people = [await make("person", {}), await make("person", {})];
+  const companies = [await make("company", {}), await make("company", {})];
+  const link = (values: JsonObject) => make("noteTarget", { noteId: note.id, ...values });
+  const links = [
+    await link({ personId: people[0]!.id, companyId: companies[1]!.id }),
+    await link({ personId: people[1]!.id, companyId: companies[0]!.id }),
+  ];
+  const mergeAll = (name: string, ids: string[]) =>
+    mergeRecords(writer, { object: object(name), ids, survivor: ids[0] ?? "" });
+  const client = await pool.connect();
+  let merges: Promise<unknown>;
+  try {
+    // Both get as far as the links before one of them goes on.
+    await client.query("begin");
+    await client.query(`select 1 from ${object("noteTarget").table} where note_id = $1 for update`, [note.id]);
+    merges = Promise.all([
+      mergeAll(
+        "person",
+        people.map(({ id }) => id),
+      ),
+      mergeAll(
+        "company",
+        companies.map(({ id }) => id),
+      ),
+    ]);
+    await until("both wait for the links", async () => {
+      const { rows } = await pool.query<{ waiting: number }>(
+        "select count(*) as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows[0]?.waiting === 2;
+    });
+  } finally {
+    await client.query("commit");
+    client.release();
+  }
+  await merges;
+  const left = await Promise.all(links.map(({ id }) => findRecord(pool, object("noteTarget"), id)));
+  expect(left.filter((record) => record !== undefined)).toMatchObject([
+    { personId: people[0]!.id, companyId: companies[0]!.id },
+  ]);
 });

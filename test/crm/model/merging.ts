@@ -66,12 +66,26 @@ interface Merged {
 
 function mergedValues(fields: readonly Field[], { kept, others, ids }: Merged): JsonObject {
   const decided = fields.filter(({ type }) => type !== "POSITION");
+  const items = [kept, ...others];
+  // A relation among the merged would point to itself.
+  const usable = (field: Field, item: Item): Json => {
+    const value = valueOf(item, field);
+    return field.relation !== undefined && ids.includes(String(value)) ? null : value;
+  };
   return Object.fromEntries(
     decided.map((field) => {
-      const values = [kept, ...others].map((item) => valueOf(item, field));
-      // A relation among the merged would point to itself.
-      const usable = field.relation === undefined ? values : values.filter((value) => !ids.includes(String(value)));
-      return [field.key, mergedValue(field, usable)];
+      const group = field.relation?.group ?? null;
+      // Of a relation to several objects all comes from one record.
+      const together = group === null ? [field] : decided.filter(({ relation }) => relation?.group === group);
+      const source = items.find((item) => together.some((each) => usable(each, item) !== null));
+      if (group !== null) return [field.key, source === undefined ? null : usable(field, source)];
+      return [
+        field.key,
+        mergedValue(
+          field,
+          items.map((item) => usable(field, item)),
+        ),
+      ];
     }),
   );
 }

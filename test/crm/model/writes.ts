@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isJsonObject, type Json, type JsonObject } from "../../../src/json.ts";
-import { composites, contacts, folded, isFilled, isNothing, meet, shownAs, type Mode } from "./values.ts";
+import { composites, contacts, folded, isNothing, meet, shownAs, type Mode } from "./values.ts";
 import {
   alive,
   byAge,
@@ -73,9 +73,9 @@ export function create(world: World, write: Write, made: Made): Verdict {
   const fields = visibleFields(world, kind);
   if (faultsOf(fields, write)) return refused("invalid-values");
   const item = newItem(kind, fields, { write, made });
-  // Whoever makes a record says all that one needs, also where it may turn out to be there.
-  if (fields.some((field) => field.required && !isFilled(field, valueOf(item, field))))
-    return refused("invalid-values");
+  // What can be no record is refused, also where one may turn out to be there.
+  const problems = problemsOf(world, kind, { item });
+  if (problems.has("invalid-values")) return { refused: problems };
   const { ifExists = "fail" } = write;
   const keys = new Set(givenKeys(kind, write, item));
   const same = alive(kind)
