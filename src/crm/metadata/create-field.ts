@@ -82,6 +82,8 @@ export async function addFields(
   const { workspace } = metadata;
   const { all, object } = await lockObject(sql, workspace, objectId);
   refuseMore(object, wishes.length);
+  const group = wishes[0]?.group ?? null;
+  if (group !== null) checkFieldName(object, all, { name: group, path: "name" });
   const made: StoredField[] = [];
   for (const wish of wishes) {
     const known = { ...object, fields: [...object.fields, ...made] };
@@ -90,7 +92,6 @@ export async function addFields(
   const table = tableOf(workspace, object);
   await refuseEmptied(sql, table, made);
   const changes = made.map((field) => `add column ${columnSql(field)}`);
-  const group = wishes[0]?.group ?? null;
   const columnNames = made.map(({ columnName }) => columnName);
   if (group !== null) changes.push(`add ${oneOfSql(table, group, columnNames)}`);
   await sql.query(`alter table ${qualified(table)} ${changes.join(", ")}`);

@@ -1,5 +1,6 @@
 import { sentence } from "../../definition/suggest.ts";
 import { ProblemError } from "../../errors.ts";
+import { textOf } from "../../json.ts";
 import { storedName } from "../ddl.ts";
 import type { FieldType } from "../field-types.ts";
 import { baseFields } from "../objects.ts";
@@ -44,6 +45,8 @@ export function namesIn(
     if (field.state === "removed" || field.id === self) continue;
     names.set(field.name, `a field of ${object.name} is called so`);
     if (field.type === "RELATION") names.set(relationName(field.name), `a relation of ${object.name} is called so`);
+    const group = textOf(field.settings["oneOf"]);
+    if (group !== undefined) names.set(group, `a relation of ${object.name} to several objects is called so`);
   }
   for (const other of all)
     for (const field of other.fields) {

@@ -106,3 +106,13 @@ test.each([[""], [[]]])("of JSON %j is no value where there must be one", async 
     code: "records-without-value",
   });
 });
+
+test("of two relations to several objects each has a name of its own", async () => {
+  const { metadata } = await start();
+  const relation = (...objects: string[]) => ({ name: "about", type: "RELATION", objects }) as const;
+  await createField(metadata, "company", relation("person", "task"));
+  expect(await refusal(createField(metadata, "company", relation("note", "opportunity")))).toMatchObject({
+    code: "name-taken",
+    message: expect.stringContaining("to several objects is called so"),
+  });
+});

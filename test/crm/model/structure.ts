@@ -146,7 +146,7 @@ export function addFields(world: World, key: string, added: readonly Field[]): V
   const problems = added.flatMap((field) => {
     const isLacking = field.required && !isFilled(field, defaultOf(field)) && alive(kind).length > 0;
     return [
-      ...(isNameTaken(kind, field) ? ["name-taken"] : []),
+      ...(isNameTaken(kind, field.key, [...namesOf(field), ...groupOf(field)]) ? ["name-taken"] : []),
       ...(isLacking ? ["records-without-value"] : []),
       ...(field.unique && field.defaultValue !== null ? ["invalid-metadata"] : []),
     ];
@@ -164,9 +164,13 @@ function namesOf({ name, relation }: Field): string[] {
   return relation === undefined ? [name] : [name, name.replace(/Id$/, "")];
 }
 
-function isNameTaken({ fields }: Kind, field: Field): boolean {
-  const names = namesOf(field);
-  return fields.some((each) => each.key !== field.key && namesOf(each).some((name) => names.includes(name)));
+function groupOf({ relation }: Field): string[] {
+  return relation?.group === undefined || relation.group === null ? [] : [relation.group];
+}
+
+function isNameTaken({ fields }: Kind, key: string, names: readonly string[]): boolean {
+  const held = fields.filter((each) => each.key !== key).flatMap((each) => [...namesOf(each), ...groupOf(each)]);
+  return names.some((name) => held.includes(name));
 }
 
 function withValues({ items }: Kind, values: JsonObject): ReadonlyMap<string, Item> {
@@ -203,7 +207,7 @@ function faultsOfChange(
   const { type, name } = field;
   if (changed.name !== name) {
     if (field.standard) faults.push("standard-field");
-    if (isNameTaken(kind, changed)) faults.push("name-taken");
+    if (isNameTaken(kind, field.key, namesOf(changed))) faults.push("name-taken");
   }
   const items = alive(kind);
   if (changed.required && !field.required && items.some((item) => !isFilled(field, valueOf(item, field))))
