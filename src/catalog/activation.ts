@@ -3,6 +3,7 @@ import { validateDefinition } from "../definition/validate.ts";
 import type { Definition } from "../definition/schema.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { invalid, type Catalog } from "./drafts.ts";
+import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
 import { armWebhooks } from "./webhooks.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
 
@@ -32,10 +33,15 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
   const version = versions.rows[0];
   if (version === undefined)
     throw new ProblemError(409, "nothing-to-activate", "The workflow has no version. Save a draft first.");
-  const validated = validateDefinition(version.definition, { ...catalog, settings: rows[0].settings });
+  const values = rows[0].settings;
+  const validated = validateDefinition(version.definition, { ...catalog, settings: values });
   if (validated.definition === undefined) throw invalid(validated.issues);
+  const { definition } = validated;
+  const { triggers, issues } = resolveTriggers(definition, catalog, { ...defaultsOf(definition), ...values });
+  if (issues.length > 0) throw invalid(issues);
   await freeze(sql, { workflowId, versionId: version.id, ...validated });
-  await armWebhooks(sql, workflowId, validated.definition);
+  await armTriggers(sql, { workspaceId: catalog.workspaceId, workflowId, versionId: version.id, triggers });
+  await armWebhooks(sql, workflowId, definition);
 }
 
 /** The plan of a version that is active already stays as it was frozen. */
@@ -48,9 +54,6 @@ async function freeze(
     compiled,
   }: { workflowId: string; versionId: string; definition: Definition; compiled: { plan: object } },
 ): Promise<void> {
-  const defaults = Object.entries(definition.settings ?? {}).flatMap(([id, { default: value }]) =>
-    value === undefined ? [] : [[id, value]],
-  );
   await sql.query(
     "update tandem.workflow_versions set status = 'archived', updated_at = now() where workflow_id = $1 and status = 'active' and id <> $2",
     [workflowId, versionId],
@@ -58,7 +61,7 @@ async function freeze(
   await sql.query(
     `update tandem.workflow_versions set status = 'active', plan = coalesce(plan, $2), setting_defaults = $3,
        activated_at = coalesce(activated_at, now()), updated_at = now() where id = $1`,
-    [versionId, JSON.stringify(compiled.plan), JSON.stringify(Object.fromEntries(defaults))],
+    [versionId, JSON.stringify(compiled.plan), JSON.stringify(defaultsOf(definition))],
   );
   await sql.query("update tandem.workflows set status = 'active', updated_at = now() where id = $1", [workflowId]);
 }

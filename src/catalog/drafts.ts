@@ -3,8 +3,9 @@ import { createId } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 
 import { checkSetting, validateDefinition, type ValidationContext } from "../definition/validate.ts";
-import type { Definition } from "../definition/schema.ts";
+import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
 import { inTransaction, sqlState, type Sql, type SqlPool } from "../sql.ts";
+import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
 
 /** What catalog functions know besides the database. */
@@ -129,15 +130,41 @@ export async function setSettings(
     if (setting === undefined) return [{ path: id, message: `the workflow declares no setting "${id}"` }];
     return value === null ? [] : checkSetting(setting, value, id);
   });
-  if (issues.length > 0)
-    throw new ProblemError(422, "invalid-settings", "The settings are not valid. `issues` names each fault.", {
-      issues,
-    });
-  await pool.query(
-    `update tandem.workflows set settings = jsonb_strip_nulls(settings || $3::jsonb), updated_at = now() where id = $1 and workspace_id = $2`,
-    [workflowId, workspaceId, JSON.stringify(values)],
-  );
+  if (issues.length > 0) throw invalidSettings(issues);
+  await inTransaction(pool, (sql) => storeSettings(sql, catalog, { workflowId, values }));
   return getWorkflow(pool, { workspaceId, workflowId });
+}
+
+/** Triggers that read a setting are armed anew with its value: one that they cannot take is refused. */
+async function storeSettings(
+  sql: Sql,
+  catalog: Catalog,
+  { workflowId, values }: { workflowId: string; values: JsonObject },
+): Promise<void> {
+  const { rows } = await sql.query<{ settings: JsonObject }>(
+    `update tandem.workflows set settings = jsonb_strip_nulls(settings || $3::jsonb), updated_at = now()
+     where id = $1 and workspace_id = $2 returning settings`,
+    [workflowId, catalog.workspaceId, JSON.stringify(values)],
+  );
+  const active = await sql.query<{ id: string; definition: unknown }>(
+    "select id, definition from tandem.workflow_versions where workflow_id = $1 and status = 'active'",
+    [workflowId],
+  );
+  const version = active.rows[0];
+  if (version === undefined) return;
+  const definition = createDefinitionSchema(catalog.triggerKinds).parse(version.definition);
+  const { triggers, issues } = resolveTriggers(definition, catalog, {
+    ...defaultsOf(definition),
+    ...rows[0]?.settings,
+  });
+  if (issues.length > 0) throw invalidSettings(issues);
+  await armTriggers(sql, { workspaceId: catalog.workspaceId, workflowId, versionId: version.id, triggers });
+}
+
+function invalidSettings(issues: readonly Issue[]): ProblemError {
+  return new ProblemError(422, "invalid-settings", "The settings are not valid. `issues` names each fault.", {
+    issues,
+  });
 }
 
 function getValid(document: unknown, catalog: Catalog): Definition {

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
-import type { Json } from "../json.ts";
+import type { Json, JsonObject } from "../json.ts";
 import { conditionSchema, type Condition } from "./conditions.ts";
-import { passOn } from "./issues.ts";
+import { faultsOf, passOn } from "./issues.ts";
+import { standsForMore } from "./standing-in.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** Limits of a definition (DESIGN.md §7). */
@@ -170,6 +171,9 @@ const stepSchema: z.ZodType<StepDefinition> = z.unknown().transform((node, conte
   return parsed.success ? parsed.data : passOn(parsed.error, shape, context);
 });
 
+/** What becomes of a run whose concurrency key has no room. */
+export const whenBusyPolicies = ["queue", "queue-latest", "skip", "replace"] as const;
+
 /** The document, but for its triggers, whose kinds have schemas of their own. */
 export const documentShape = {
   formatVersion: z.literal(1),
@@ -183,18 +187,18 @@ export const documentShape = {
     .strictObject({
       key: z.string().min(1).max(2_000),
       limit: z.number().int().min(1).max(100).default(1),
-      whenBusy: z.enum(["queue"]).default("queue"),
+      whenBusy: z.enum(whenBusyPolicies).default("queue"),
       scope: z.enum(["workflow", "workspace"]).default("workflow"),
     })
     .optional(),
   output: outputSchema.optional(),
 };
 
-/** A trigger as written: its id, its kind, and what the kind takes. */
+/** A trigger: its id, its kind, and what the kind takes, defaults filled in unless expressions stand in it. */
 export interface TriggerDefinition {
   id: string;
   kind: string;
-  [setting: string]: unknown;
+  [setting: string]: Json;
 }
 
 export interface Definition {
@@ -206,7 +210,14 @@ export interface Definition {
   settings?: Record<string, Setting> | undefined;
   triggers: TriggerDefinition[];
   steps: StepDefinition[];
-  concurrency?: { key: string; limit: number; whenBusy: "queue"; scope: "workflow" | "workspace" } | undefined;
+  concurrency?:
+    | {
+        key: string;
+        limit: number;
+        whenBusy: (typeof whenBusyPolicies)[number];
+        scope: "workflow" | "workspace";
+      }
+    | undefined;
   output?: Record<string, Json> | undefined;
 }
 
@@ -223,9 +234,13 @@ export function createDefinitionSchema(kinds: TriggerKinds): z.ZodType<Definitio
       return z.NEVER;
     }
     const parsed = schema.safeParse(settings);
-    return parsed.success ? { ...parsed.data, id, kind } : passOn(parsed.error, schema, context);
+    if (parsed.success) return { ...parsed.data, id, kind };
+    // What an expression stands for is known when the trigger is armed.
+    const faults = faultsOf(parsed.error, schema, (path) => standsForMore(settings as JsonObject, path));
+    for (const { path, message } of faults) context.addIssue({ code: "custom", path: [...path], message });
+    return { ...(settings as JsonObject), id, kind };
   });
   return z.strictObject({ ...documentShape, triggers: z.array(trigger).min(1).max(5) });
 }
 
-const triggerBase = z.looseObject({ id: idSchema, kind: z.string() });
+const triggerBase = z.object({ id: idSchema, kind: z.string() }).catchall(json);

@@ -21,6 +21,7 @@ import {
 import { didYouMean } from "./suggest.ts";
 import { checkInput } from "./validate/inputs.ts";
 import { checkReferences } from "./validate/references.ts";
+import { checkTriggers } from "./validate/triggers.ts";
 
 export interface ValidationContext {
   readonly kinds: StepKinds;
@@ -28,6 +29,10 @@ export interface ValidationContext {
   readonly objects: Objects;
   /** Names of the views by object; undefined: views are not checked. */
   readonly views?: ViewNames | undefined;
+  /** Names of the workspace's secrets; undefined: they are not checked. */
+  readonly secrets?: ReadonlySet<string> | undefined;
+  /** Keys of the workspace's workflows; undefined: they are not checked. */
+  readonly workflows?: ReadonlySet<string> | undefined;
   readonly quickLane: boolean;
   /** The settings' values; given when the definition is to be activated: then none may lack. */
   readonly settings?: { readonly [id: string]: Json };
@@ -53,7 +58,7 @@ export function validateDefinition(document: unknown, context: ValidationContext
   const issues = [
     ...checkTree(definition),
     ...checkSettings(definition, context),
-    ...checkTriggers(definition),
+    ...checkTriggers(definition, context),
     ...checkKinds(definition, context),
   ];
   if (issues.length > 0) return { issues };
@@ -182,13 +187,6 @@ export function checkSetting(setting: Setting, value: Json, at: string): Issue[]
     return [{ path: at, message: `"${value}" is not an option${didYouMean(value, setting.options)}` }];
   }
   return [];
-}
-
-function checkTriggers(definition: Definition): Issue[] {
-  const ids = definition.triggers.map((trigger) => trigger.id);
-  return ids.flatMap((id, i) =>
-    ids.indexOf(id) === i ? [] : [{ path: `triggers[${i}].id`, message: `the id "${id}" is taken` }],
-  );
 }
 
 function checkKinds(definition: Definition, { kinds, objects, views }: ValidationContext): Issue[] {

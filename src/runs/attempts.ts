@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
 import { workspaceColumns, type Workspace } from "../workspace.ts";
 import { beginGated, openStatuses, type RunKey, type StepFailure } from "./ledger.ts";
+import { triggerDocument } from "./lists.ts";
 import { knownParts, knownRows, loadRowsText, partsOf, type KnownRow, type Needs, type RunFacts } from "./scope.ts";
 
 /** What an attempt or a block knows of its run from one statement. */
@@ -27,11 +28,16 @@ interface RunColumns {
   keyed: boolean;
   settings: JsonObject;
   startedAt: Date;
+  scheduledAt: Date | null;
+  lastSuccessAt: Date | null;
+  launchedBy: Json;
   triggerParts: Json[][];
 }
 
 const runColumns = (subs: string): string => `${workspaceColumns} as workspace, r.workflow_id as "workflowId",
-  f.key as "workflowKey", r.depth, r.concurrency_key is not null as keyed, r.settings, r.started_at as "startedAt", ${partsOf("r.trigger", subs)} as "triggerParts"`;
+  f.key as "workflowKey", r.depth, r.concurrency_key is not null as keyed, r.settings, r.started_at as "startedAt",
+  r.scheduled_at as "scheduledAt", r.last_success_at as "lastSuccessAt", r.launched_by as "launchedBy",
+  ${partsOf(triggerDocument(subs), subs)} as "triggerParts"`;
 const runJoins = `join tandem.workspaces w on w.id = r.workspace_id join tandem.workflows f on f.id = r.workflow_id`;
 
 function loadedRun(runId: string, row: RunColumns, subs: ReadonlyArray<readonly PathSegment[]>): LoadedRun {
@@ -44,7 +50,13 @@ function loadedRun(runId: string, row: RunColumns, subs: ReadonlyArray<readonly 
     keyed,
     facts: {
       settings: row.settings,
-      run: { id: runId, startedAt: row.startedAt.toISOString() },
+      run: {
+        id: runId,
+        startedAt: row.startedAt.toISOString(),
+        scheduledAt: row.scheduledAt?.toISOString() ?? null,
+        lastSuccess: { scheduledAt: row.lastSuccessAt?.toISOString() ?? null },
+        launchedBy: row.launchedBy,
+      },
       workspace: { timeZone: workspace.timeZone, currency: workspace.currency },
     },
     trigger: knownParts(subs, row.triggerParts),

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Issue } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { createStatement, sqlState, statementName, type Sql, type Statement } from "../sql.ts";
-import { addRun, type NewRun } from "./enqueue.ts";
+import { addRuns, type NewRun } from "./enqueue.ts";
 
 /** One request that arrived at a webhook, as the delivery log keeps it. */
 export interface NewDelivery {
@@ -94,7 +94,7 @@ async function insertAccepted(
 ): Promise<void> {
   const statement = createStatement();
   const p = statement.param;
-  addRun(statement, newRun);
+  addRuns(statement, [newRun]);
   addDelivery(statement, delivery, {
     outcome: "accepted",
     status: 202,

@@ -1,5 +1,8 @@
-import type { JsonObject } from "../json.ts";
-import type { Statement } from "../sql.ts";
+import type { Json, JsonObject } from "../json.ts";
+import { createStatement, type Sql, type Statement } from "../sql.ts";
+
+/** What becomes of a run whose concurrency key has no room. */
+export type WhenBusy = "queue" | "queue-latest" | "skip" | "replace";
 
 /** A run to be: everything that starts a run describes it so. */
 export interface NewRun {
@@ -12,43 +15,121 @@ export interface NewRun {
   /** Values of the workflow's settings, kept as they are now. */
   readonly settings: JsonObject;
   /** Runs that share it go `limit` at a time. The scope says which workflows share it. */
-  readonly concurrency?: { readonly key: string; readonly limit: number; readonly scope: "workflow" | "workspace" };
+  readonly concurrency?: {
+    readonly key: string;
+    readonly limit: number;
+    readonly scope: "workflow" | "workspace";
+    /** By default `queue`. */
+    readonly whenBusy?: WhenBusy;
+  };
   /** The run whose write or launch led to this one. */
-  readonly origin?: { readonly runId: string; readonly workflowId: string; readonly depth: number };
+  readonly origin?: RunOrigin | undefined;
   /** `manual` goes before the others of its workflow. */
   readonly priority?: "manual" | "normal";
-  /** Accepted, but it can never start: stored as failed with this reason. */
-  readonly failure?: { readonly code: string; readonly message: string };
+  /** The moment that its schedule meant. */
+  readonly scheduledAt?: Date;
+  /** Who launched it. */
+  readonly launchedBy?: JsonObject;
+  /** Lists below `trigger` that may be long, by name: kept in pages beside the run. */
+  readonly lists?: { readonly [name: string]: readonly Json[] };
+  /** Accepted, but it is over at once: stored under this status, with the reason. */
+  readonly over?: { readonly status: "failed" | "skipped" | "stopped-as-loop"; readonly reason: RunReason };
+}
+
+export interface RunOrigin {
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly depth: number;
+}
+
+export interface RunReason {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** Order within a workflow: lower goes first. Resumed runs go before all of them. */
 const priorities = { manual: 1, normal: 2 } as const;
+/** Items of a list in one row. */
+const pageSize = 100;
 
 /**
- * Adds the CTE `run`, which inserts a queued run: the one way in. It commits with whatever the
- * statement records beside it (a delivery, an event's history), and the caller answers after that
- * commit, never before (DURABILITY.md §1).
+ * Adds the CTE `run`, which inserts runs: the one way in. It commits with whatever the statement records
+ * beside it (a delivery, an event's history), and the caller answers after that commit, never before
+ * (DURABILITY.md §1).
  */
-export function addRun(statement: Statement, run: NewRun): void {
-  const p = statement.param;
-  const failed = run.failure !== undefined;
+export function addRuns(statement: Statement, runs: readonly NewRun[]): void {
+  const rows = statement.param(runs.map(rowOf), "jsonb");
   statement.with(
     "run",
-    `insert into tandem.runs (id, workspace_id, workflow_id, version_id, status, trigger, settings, origin, depth,
-       priority, concurrency_key, concurrency_limit, ready, error, ended_at)
-     select ${p(run.id, "uuid")}, ${p(run.workspaceId, "uuid")}, ${p(run.workflowId, "uuid")}, ${p(run.versionId, "uuid")},
-       ${p(failed ? "failed" : "queued", "text")}, ${p(run.trigger, "jsonb")}, ${p(run.settings, "jsonb")},
-       ${p(run.origin ?? null, "jsonb")}, ${p(run.origin === undefined ? 0 : run.origin.depth + 1, "smallint")},
-       ${p(priorities[run.priority ?? "normal"], "smallint")}, ${p(concurrencyKey(run), "text")},
-       ${p(run.concurrency?.limit ?? null, "integer")}, ${p(run.concurrency === undefined ? true : null, "boolean")},
-       ${p(run.failure ?? null, "jsonb")}, ${p(failed ? new Date() : null, "timestamptz")}
+    `insert into tandem.runs (id, workspace_id, workflow_id, version_id, status, trigger, settings, origin, depth, priority,
+       concurrency_key, concurrency_limit, when_busy, ready, error, scheduled_at, launched_by, list_names, ended_at)
+     select q.id, q."workspaceId", q."workflowId", q."versionId", coalesce(q.over, 'queued'), q.trigger, q.settings, q.origin,
+       coalesce((q.origin ->> 'depth')::smallint + 1, 0), q.priority, q.key, q.limit, q."whenBusy", case when q.key is null then true end,
+       q.reason, q."scheduledAt", q."launchedBy", q."listNames", case when q.over is not null then clock_timestamp() end
+     from jsonb_to_recordset(${rows}) as q(id uuid, "workspaceId" uuid, "workflowId" uuid, "versionId" uuid, trigger jsonb, settings jsonb,
+       origin jsonb, priority smallint, key text, "limit" integer, "whenBusy" text, over text, reason jsonb,
+       "scheduledAt" timestamptz, "launchedBy" jsonb, "listNames" text[])
      returning id`,
+  );
+  const lists = runs.flatMap(pagesOf);
+  if (lists.length === 0) return;
+  statement.with(
+    "lists",
+    `insert into tandem.run_lists (run_id, name, page, items)
+     select q."runId", q.name, q.page, q.items
+     from jsonb_to_recordset(${statement.param(lists, "jsonb")}) as q("runId" uuid, name text, page integer, items jsonb)`,
   );
 }
 
+/** Enqueues runs in one statement, inside the caller's transaction. The dispatcher is rung after its commit. */
+export async function enqueueRuns(sql: Sql, runs: readonly NewRun[]): Promise<void> {
+  if (runs.length === 0) return;
+  const statement = createStatement();
+  addRuns(statement, runs);
+  await sql.query(statement.query("select 1"));
+}
+
+function rowOf(run: NewRun): JsonObject {
+  const { concurrency, over, lists } = run;
+  return {
+    id: run.id,
+    workspaceId: run.workspaceId,
+    workflowId: run.workflowId,
+    versionId: run.versionId,
+    settings: run.settings,
+    trigger: { ...run.trigger, ...handlesOf(lists) },
+    origin: run.origin === undefined ? null : { ...run.origin },
+    priority: priorities[run.priority ?? "normal"],
+    key: keyOf(run),
+    limit: concurrency?.limit ?? null,
+    whenBusy: concurrency?.whenBusy ?? "queue",
+    over: over?.status ?? null,
+    reason: over === undefined ? null : { ...over.reason },
+    scheduledAt: run.scheduledAt?.toISOString() ?? null,
+    launchedBy: run.launchedBy ?? null,
+    listNames: lists === undefined ? null : Object.keys(lists),
+  };
+}
+
 /** The key as stored: two workflows share it only where the definition says so. */
-function concurrencyKey(run: NewRun): string | null {
-  if (run.concurrency === undefined) return null;
-  const { key, scope } = run.concurrency;
-  return scope === "workspace" ? `workspace:${key}` : `${run.workflowId}:${key}`;
+function keyOf({ concurrency, workflowId }: NewRun): string | null {
+  if (concurrency === undefined) return null;
+  const { key, scope } = concurrency;
+  return scope === "workspace" ? `workspace:${key}` : `${workflowId}:${key}`;
+}
+
+/** What stands in the trigger for a list that is kept in pages. */
+function handlesOf(lists: NewRun["lists"]): JsonObject {
+  return Object.fromEntries(Object.entries(lists ?? {}).map(([name, items]) => [name, { count: items.length }]));
+}
+
+function pagesOf({ id: runId, lists }: NewRun): JsonObject[] {
+  return Object.entries(lists ?? {}).flatMap(([name, items]) =>
+    Array.from({ length: Math.ceil(items.length / pageSize) }, (_, page) => ({
+      runId,
+      name,
+      page,
+      items: items.slice(page * pageSize, (page + 1) * pageSize),
+    })),
+  );
 }

@@ -78,7 +78,8 @@ async function dropDay(pool: SqlPool, day: Date, limit: Date): Promise<boolean> 
       [...range, limit],
     );
     if (rows[0]?.kept !== false) return false;
-    await sql.query("delete from tandem.waits where run_id >= $1::uuid and run_id < $2::uuid", range);
+    for (const table of ["waits", "run_lists"])
+      await sql.query(`delete from tandem.${table} where run_id >= $1::uuid and run_id < $2::uuid`, range);
     await sql.query("delete from tandem.runs where id >= $1::uuid and id < $2::uuid", range);
     for (const table of partitionedTables) await sql.query(`drop table if exists ${partitionName(table, day)}`);
     return true;
@@ -92,6 +93,7 @@ async function deleteRuns(sql: Sql, limit: Date): Promise<number> {
       ), results as (delete from tandem.step_results s using old where s.run_id = old.id
       ), attempts as (delete from tandem.step_attempts a using old where a.run_id = old.id
       ), calls as (delete from tandem.outside_calls c using old where c.run_id = old.id
+      ), lists as (delete from tandem.run_lists l using old where l.run_id = old.id
       ), waits as (delete from tandem.waits w using old where w.run_id = old.id)
       select count(*)::integer as deleted from old`,
     [limit],

@@ -68,7 +68,7 @@ export const webhook: TriggerKind = {
   title: "Webhook",
   description: "A URL that starts a run for each request it accepts.",
   settings: webhookSettings,
-  gives: ["body", "headers", "query", "method", "deliveryId"],
+  gives: () => ({ body: true, headers: true, query: true, method: true, deliveryId: true }),
   sample: {
     settings: {
       method: "POST",

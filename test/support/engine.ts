@@ -18,7 +18,7 @@ import { createWorkspaceSchema } from "../../src/crm/schema.ts";
 import { createId } from "../../src/ids.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { createLog } from "../../src/log.ts";
-import { addRun } from "../../src/runs/enqueue.ts";
+import { addRuns } from "../../src/runs/enqueue.ts";
 import { createStatement, inTransaction, type SqlPool } from "../../src/sql.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { startEngine, type Engine } from "../../src/worker/engine.ts";
@@ -149,14 +149,16 @@ export async function startTestEngine(
       const statement = createStatement();
       const id = createId();
       const trigger = { id: "form", kind: "webhook", body, headers: {}, query: {} };
-      addRun(statement, {
-        id,
-        workspaceId: workspace.id,
-        ...workflow,
-        trigger,
-        settings,
-        ...(concurrency === undefined ? {} : { concurrency: { ...concurrency, scope: "workflow" } }),
-      });
+      addRuns(statement, [
+        {
+          id,
+          workspaceId: workspace.id,
+          ...workflow,
+          trigger,
+          settings,
+          ...(concurrency === undefined ? {} : { concurrency: { ...concurrency, scope: "workflow" } }),
+        },
+      ]);
       await pool.query(statement.query("select id from run"));
       ring();
       return id;

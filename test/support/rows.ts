@@ -1,5 +1,5 @@
 import { createId } from "../../src/ids.ts";
-import { addRun, type NewRun } from "../../src/runs/enqueue.ts";
+import { addRuns, type NewRun } from "../../src/runs/enqueue.ts";
 import { createStatement, type Sql } from "../../src/sql.ts";
 
 /** A workspace row without any record schema. */
@@ -39,7 +39,7 @@ export async function enqueue(
 ): Promise<string> {
   const id = run.id ?? createId();
   const statement = createStatement();
-  addRun(statement, { trigger: { id: "form", kind: "webhook" }, settings: {}, ...run, id });
+  addRuns(statement, [{ trigger: { id: "form", kind: "webhook" }, settings: {}, ...run, id }]);
   await sql.query(statement.query("select id from run"));
   return id;
 }

@@ -10,7 +10,7 @@ import type { Json, JsonObject } from "../../src/json.ts";
 import { createLog } from "../../src/log.ts";
 import { createMailbox } from "../../src/mailbox/mailbox.ts";
 import { createMailTransport } from "../../src/mailbox/transport.ts";
-import { addRun } from "../../src/runs/enqueue.ts";
+import { addRuns } from "../../src/runs/enqueue.ts";
 import { createStatement } from "../../src/sql.ts";
 import { chooseFreePort } from "../../src/supervisor/ports.ts";
 import { createTestDatabase } from "../support/database.ts";
@@ -54,7 +54,7 @@ async function submit(workflow: { workflowId: string; versionId: string }, body:
   const settings = { salesInbox: "sales@example.com", followUpDays: 3 };
   const key = typeof body["email"] === "string" ? body["email"].toLowerCase() : "";
   const keyed = workflow === ordered ? { concurrency: { key, limit: 1, scope: "workflow" as const } } : {};
-  addRun(statement, { id, workspaceId: workspace.id, ...workflow, trigger, settings, ...keyed });
+  addRuns(statement, [{ id, workspaceId: workspace.id, ...workflow, trigger, settings, ...keyed }]);
   await pool.query(statement.query("select id from run"));
   tandem.ring();
   return id;

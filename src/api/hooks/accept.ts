@@ -1,18 +1,16 @@
 import type { Request } from "express";
 import type { StepKinds } from "../../activities/step-kind.ts";
-import { loadVersion, type LoadedVersion } from "../../catalog/versions.ts";
+import { loadVersion } from "../../catalog/versions.ts";
 import type { FoundWebhook } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
-import { createId } from "../../ids.ts";
 import { acceptDelivery, type Acceptance, type NewDelivery } from "../../runs/deliveries.ts";
-import type { NewRun } from "../../runs/enqueue.ts";
+import { describeRun } from "../../runs/describe-run.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { SqlPool } from "../../sql.ts";
 import { isFormType, mediaType, parseBody } from "../body/parse-body.ts";
 import { parseForm } from "../body/parse-form.ts";
 import { readBody } from "../body/read-body.ts";
 import { refuseMethod, searchOf } from "../mount.ts";
-import { evaluateConcurrency } from "./concurrency.ts";
 import { getWebhookTrigger } from "./trigger.ts";
 
 /** What a webhook's body may weigh, as sent and inflated. */
@@ -57,23 +55,13 @@ export async function accept(
   const dedupeKey = trigger.dedupeKey({ headers: incoming.headers, body });
   return acceptDelivery(pool, {
     delivery: incoming,
-    run: describeRun({ webhook, version, incoming, body }),
+    run: describeRun({ ...webhook, version }, { trigger: triggerOf(webhook, incoming, body) }),
     dedupeKey,
   });
 }
 
-function describeRun({
-  webhook,
-  version,
-  incoming,
-  body,
-}: {
-  webhook: FoundWebhook;
-  version: LoadedVersion;
-  incoming: Incoming;
-  body: Json;
-}): NewRun {
-  const trigger: JsonObject = {
+function triggerOf(webhook: FoundWebhook, incoming: Incoming, body: Json): JsonObject {
+  return {
     id: webhook.triggerId,
     kind: "webhook",
     deliveryId: incoming.id,
@@ -81,15 +69,5 @@ function describeRun({
     body,
     headers: incoming.headers,
     query: incoming.query,
-  };
-  const { workspace, settings } = webhook;
-  return {
-    id: createId(),
-    workspaceId: workspace.id,
-    workflowId: webhook.workflowId,
-    versionId: version.id,
-    trigger,
-    settings,
-    ...evaluateConcurrency(version, { trigger, settings, workspace }),
   };
 }

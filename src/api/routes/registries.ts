@@ -62,9 +62,10 @@ export function registryEndpoints({ kinds, triggerKinds }: RegistryParts): Endpo
       answers: { 200: whole(triggerKind) },
       handle: async () =>
         all(
-          Object.values(triggerKinds).map(({ settings, ...kind }) => ({
-            ...kind,
+          Object.values(triggerKinds).map(({ kind, title, description, settings, gives, sample }) => ({
+            ...{ kind, title, description, sample },
             settings: toSchema(settings, "input"),
+            gives: Object.keys(gives(sample.settings)),
           })),
         ),
     }),

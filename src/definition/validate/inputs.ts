@@ -1,8 +1,9 @@
 import type { z } from "zod";
 import type { StepKind } from "../../activities/step-kind.ts";
 import { at as placeOf, type Issue } from "../../errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
+import type { JsonObject } from "../../json.ts";
 import { faultsOf } from "../issues.ts";
+import { holdsExpression, standsForMore } from "../standing-in.ts";
 
 /**
  * Checks a step's input as written against the shape that its kind takes when it is resolved. An
@@ -21,28 +22,6 @@ export function checkInput(kind: StepKind, input: JsonObject, at: string): Issue
   if (parsed.success) return unfixed;
   const faults = faultsOf(parsed.error, schema, (path) => standsForMore(input, path));
   return [...unfixed, ...faults.map(({ path, message }) => ({ path: writePlace(path, at), message }))];
-}
-
-/** Whether the value at the path is, lies in, or is a list with an expression: then only its result can tell. */
-function standsForMore(input: Json, path: readonly PropertyKey[]): boolean {
-  let value: Json | undefined = input;
-  for (const key of path) {
-    if (isExpression(value)) return true;
-    if (Array.isArray(value)) value = value[Number(key)];
-    else if (isJsonObject(value)) value = Object.hasOwn(value, key) ? value[String(key)] : undefined;
-    else return false;
-  }
-  return path.length > 0 && (isExpression(value) || (Array.isArray(value) && value.some(isExpression)));
-}
-
-function holdsExpression(value: Json | undefined): boolean {
-  if (Array.isArray(value)) return value.some(holdsExpression);
-  if (value !== undefined && isJsonObject(value)) return Object.values(value).some(holdsExpression);
-  return isExpression(value);
-}
-
-function isExpression(value: Json | undefined): boolean {
-  return typeof value === "string" && (value.includes("{{") || value.includes("{%"));
 }
 
 function writePlace(path: readonly PropertyKey[], at: string): string {

@@ -1,12 +1,13 @@
 import type { StepKinds } from "../../activities/step-kind.ts";
 import type { Issue } from "../../errors.ts";
-import type { TriggerKinds } from "../../triggers/trigger-kind.ts";
+import type { Given, TriggerKinds } from "../../triggers/trigger-kind.ts";
 import type { CompiledDefinition } from "../compile.ts";
 import { reservedWords, type PathSegment, type Reference } from "../expressions.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Definition } from "../schema.ts";
 import { didYouMean } from "../suggest.ts";
-import { givenBy, keysOf, type Keys } from "./gives.ts";
+import { settingsOf } from "../trigger-settings.ts";
+import { givenBy, keysOf, type Keys, type Known } from "./gives.ts";
 
 /** Roots that can be read at a place, with what may be read below each. */
 type Scope = ReadonlyMap<string, Keys>;
@@ -56,18 +57,32 @@ export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Iss
 }
 
 function rootScope(definition: Definition, triggerKinds: TriggerKinds): Scope {
-  const given = definition.triggers.map(({ kind }) => new Set(triggerKinds[kind]?.gives ?? []));
-  const names = new Set(given.flatMap((keys) => [...keys]));
-  // What only some of the triggers give may be read where a default stands.
-  const common = [...names].map(
-    (name) => [name, { keys: undefined, sure: given.every((keys) => keys.has(name)) }] as const,
-  );
+  const given = definition.triggers.map((trigger) => triggerKinds[trigger.kind]?.gives(settingsOf(trigger)) ?? {});
   return new Map<string, Keys>([
     ["settings", keysOf(Object.keys(definition.settings ?? {}))],
-    ["trigger", new Map([...(keysOf(["id", "kind"]) ?? []), ...common])],
-    ["run", keysOf(["id", "startedAt"])],
+    ["trigger", new Map([...(keysOf(["id", "kind"]) ?? []), ...givenByAny(given)])],
+    [
+      "run",
+      new Map([
+        ...(keysOf(["id", "startedAt", "scheduledAt", "launchedBy"]) ?? []),
+        ["lastSuccess", { keys: keysOf(["scheduledAt"]), sure: true }],
+      ]),
+    ],
     ["workspace", keysOf(["timeZone", "currency"])],
   ]);
+}
+
+/** What only some of the triggers give may be read where a default stands. */
+function givenByAny(given: readonly Given[]): Map<string, Known> {
+  const names = new Set(given.flatMap((one) => Object.keys(one)));
+  return new Map(
+    [...names].map((name): [string, Known] => {
+      const parts = given.flatMap((one) => (Object.hasOwn(one, name) ? [one[name] ?? true] : []));
+      const known = parts.filter((part) => part !== true);
+      const keys = known.length < parts.length ? undefined : givenByAny(known);
+      return [name, { keys, sure: parts.length === given.length }];
+    }),
+  );
 }
 
 const keyRoots: ReadonlySet<PathSegment | undefined> = new Set(["trigger", "settings", "workspace"]);

@@ -1,0 +1,84 @@
+import { at as placeOf, type Issue } from "../errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import type { TriggerCheck, TriggerKind } from "../triggers/trigger-kind.ts";
+import { compileValue, ExpressionError, type Compiled } from "./expressions.ts";
+import { issuesOf } from "./issues.ts";
+import type { TriggerDefinition } from "./schema.ts";
+import { holdsExpression } from "./standing-in.ts";
+
+/** A trigger's settings as written, without its id and kind. */
+export function settingsOf({ id: _id, kind: _kind, ...settings }: TriggerDefinition): JsonObject {
+  return settings;
+}
+
+/**
+ * What is wrong with a trigger's settings beside their shape: expressions that read anything but the
+ * workflow's settings, and what the kind itself says.
+ */
+export function checkTriggerSettings(trigger: TriggerDefinition, kind: TriggerKind, context: TriggerCheck): Issue[] {
+  const { early } = divide(trigger, kind);
+  const { compiled, issues } = compileEarly(early, context.at);
+  const strange = compiled.references
+    .filter(({ path: [root] }) => root !== "settings")
+    .map(({ path: [root], at: path }) => ({
+      path,
+      message: `a trigger is armed before anything runs: its settings read "settings" only, not "${String(root)}"`,
+    }));
+  return [...issues, ...strange, ...(kind.check?.(settingsOf(trigger), context) ?? [])];
+}
+
+/**
+ * A trigger's settings with the values of the workflow's settings put in, and defaults filled in: what
+ * it is armed with. Late keys stay as written.
+ */
+export function resolveTriggerSettings(
+  trigger: TriggerDefinition,
+  kind: TriggerKind,
+  { values, check }: { values: JsonObject; check: TriggerCheck },
+): { readonly settings: JsonObject; readonly issues: readonly Issue[] } {
+  const { early, late } = divide(trigger, kind);
+  const resolved = holdsExpression(early) ? evaluateEarly(early, values, check.at) : { settings: early, issues: [] };
+  if (resolved.issues.length > 0) return resolved;
+  const whole = { ...resolved.settings, ...late };
+  const parsed = kind.settings.safeParse(whole);
+  if (!parsed.success) return { settings: whole, issues: issuesOf(parsed.error, kind.settings, check.at) };
+  const settings = parsed.data as JsonObject;
+  return { settings, issues: kind.check?.(settings, check) ?? [] };
+}
+
+function divide(trigger: TriggerDefinition, { late = [] }: TriggerKind): { early: JsonObject; late: JsonObject } {
+  const entries = Object.entries(settingsOf(trigger));
+  return {
+    early: Object.fromEntries(entries.filter(([key]) => !late.includes(key))),
+    late: Object.fromEntries(entries.filter(([key]) => late.includes(key))),
+  };
+}
+
+function compileEarly(early: JsonObject, at: string): { compiled: Compiled; issues: readonly Issue[] } {
+  return compileValue(early, { at, optional: "allowed" });
+}
+
+function evaluateEarly(early: JsonObject, values: JsonObject, at: string): { settings: JsonObject; issues: Issue[] } {
+  const { compiled } = compileEarly(early, at);
+  try {
+    const settings = compiled.evaluate({
+      lookup: ([root, ...rest]) => (root === "settings" ? rest.reduce<Json | undefined>(below, values) : undefined),
+      timeZone: "UTC",
+      now: new Date(),
+    });
+    return { settings: isJsonObject(settings) ? settings : {}, issues: [] };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return { settings: {}, issues: [{ path: error.at, message: error.message.slice(`${error.at}: `.length) }] };
+  }
+}
+
+function below(value: Json | undefined, key: string | number): Json | undefined {
+  if (Array.isArray(value)) return value[Number(key)];
+  return value !== undefined && isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+/** Where a trigger stands in its definition. */
+export function placeOfTrigger(position: number): string {
+  return placeOf("triggers", position);
+}
