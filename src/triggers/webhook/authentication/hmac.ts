@@ -1,0 +1,26 @@
+import { durationMs } from "../../../definition/schema.ts";
+import { parseContent } from "./content.ts";
+import type { SettingsOf } from "./settings.ts";
+import { readFromHeaders, type HmacScheme } from "./signature-scheme.ts";
+import { decodeBase64 } from "./strict-base64.ts";
+
+/** The scheme that a webhook of the kind `hmac` describes. */
+export function describedScheme(settings: SettingsOf<"hmac">): HmacScheme {
+  const { header, prefix, timestamp, id } = settings;
+  return {
+    algorithm: settings.algorithm,
+    encoding: settings.encoding,
+    content: parseContent(settings.content),
+    timestamp: timestamp && { unit: timestamp.unit, toleranceMs: durationMs(timestamp.tolerance) },
+    signatureHeaders: [header],
+    read: readFromHeaders({ signature: header, prefix, timestamp: timestamp?.header, id: id?.header }),
+    key: keys[settings.secretEncoding],
+  };
+}
+
+const keys: Record<SettingsOf<"hmac">["secretEncoding"], HmacScheme["key"]> = {
+  text: (secret) => secret,
+  hex: (secret) =>
+    /^([0-9a-f]{2})+$/i.test(secret.toString("latin1")) ? Buffer.from(secret.toString("latin1"), "hex") : undefined,
+  base64: (secret) => decodeBase64(secret.toString("latin1")),
+};

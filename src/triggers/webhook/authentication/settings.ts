@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { durationMs, durationSchema } from "../../../definition/schema.ts";
+import { didYouMean } from "../../../definition/suggest.ts";
+import { isJsonObject } from "../../../json.ts";
+import { addressFault } from "./addresses.ts";
+import { templateFaults } from "./content.ts";
+import { publicKeyFault } from "./standard-webhooks.ts";
+
+const secret = z
+  .string()
+  .regex(/^[A-Za-z_]\w{0,63}$/, "the name of a secret, such as STRIPE_WEBHOOK")
+  .meta({ description: "Name of a secret" });
+const header = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, "a header's name");
+
+const address = z.string().superRefine((text, context) => {
+  const fault = addressFault(text);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+const addresses = z.array(address).min(1).max(500).meta({ description: "Addresses and ranges that may send" });
+const common = { allowFrom: addresses.optional() };
+
+const longestToleranceMs = 3_600_000;
+const tolerance = durationSchema
+  .refine((text) => durationMs(text) >= 1_000 && durationMs(text) <= longestToleranceMs, "from 1s to 1h")
+  .default("5m");
+
+const publicKey = z.string().superRefine((text, context) => {
+  const fault = publicKeyFault(text);
+  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+});
+
+const standardWebhooks = z
+  .strictObject({
+    kind: z.literal("standard-webhooks"),
+    secret: secret.optional(),
+    publicKeys: z.array(publicKey).min(1).max(2).optional().meta({ description: "Ed25519 keys, whpk_…" }),
+    headers: z.enum(["webhook", "svix"]).default("webhook").meta({ description: "What their names begin with" }),
+    ...common,
+  })
+  .refine((given) => given.secret !== undefined || given.publicKeys !== undefined, {
+    path: ["secret"],
+    message: "name the secret (whsec_…) or give the sender's publicKeys (whpk_…)",
+  });
+
+const hmac = z
+  .strictObject({
+    kind: z.literal("hmac"),
+    secret,
+    secretEncoding: z.enum(["text", "hex", "base64"]).default("text"),
+    header,
+    algorithm: z.enum(["sha256", "sha512", "sha1"]).default("sha256"),
+    encoding: z.enum(["hex", "base64", "base64url"]).default("hex"),
+    prefix: z.string().max(100).default(""),
+    content: z.string().max(500).default("{body}"),
+    timestamp: z
+      .strictObject({ header, unit: z.enum(["seconds", "milliseconds"]).default("seconds"), tolerance })
+      .optional(),
+    id: z.strictObject({ header }).optional(),
+    ...common,
+  })
+  .superRefine((given, context) => {
+    for (const message of templateFaults(given)) context.addIssue({ code: "custom", path: ["content"], message });
+  });
+
+const kinds = [
+  z.strictObject({ kind: z.literal("none") }),
+  z.strictObject({ kind: z.literal("ip"), allowFrom: addresses }),
+  z.strictObject({ kind: z.literal("bearer"), secret, ...common }),
+  z.strictObject({
+    kind: z.literal("basic"),
+    user: z.string().regex(/^[^:\p{Cc}]{1,200}$/u, "a user name without a colon"),
+    secret,
+    ...common,
+  }),
+  z.strictObject({ kind: z.literal("header"), header, secret, ...common }),
+  z.strictObject({
+    kind: z.literal("query"),
+    parameter: z.string().regex(/^[\w.-]{1,100}$/, "a parameter's name"),
+    secret,
+    ...common,
+  }),
+  standardWebhooks,
+  z.strictObject({ kind: z.literal("stripe"), secret, ...common }),
+  z.strictObject({ kind: z.literal("github"), secret, ...common }),
+  z.strictObject({ kind: z.literal("slack"), secret, ...common }),
+  z.strictObject({ kind: z.literal("shopify"), secret, ...common }),
+  z.strictObject({ kind: z.literal("twenty"), secret, ...common }),
+  hmac,
+] as const;
+
+/** The kinds that there are. */
+export const authenticationKinds: readonly string[] = kinds.map((schema) => schema.shape.kind.value);
+
+/** What a webhook's `authentication` says: how a request shows that it comes from the one who may send. */
+export const authenticationSettings = z
+  .discriminatedUnion("kind", kinds, { error: unknownKind })
+  .meta({ description: "How a request shows that it comes from the one who may send" });
+
+function unknownKind({ code, input }: z.core.$ZodRawIssue): string | undefined {
+  if (code !== "invalid_union") return undefined;
+  const kind = isJsonObject(input) ? input["kind"] : undefined;
+  if (typeof kind !== "string") return `needs a kind: ${authenticationKinds.join(", ")}`;
+  return `unknown kind "${kind}"${didYouMean(kind, authenticationKinds) || `; there are ${authenticationKinds.join(", ")}`}`;
+}
+
+export type AuthenticationSettings = z.output<typeof authenticationSettings>;
+/** The settings of one kind. */
+export type SettingsOf<Kind extends AuthenticationSettings["kind"]> = Extract<AuthenticationSettings, { kind: Kind }>;

@@ -1,0 +1,112 @@
+import { createHmac } from "node:crypto";
+import { refuse, type Authentication, type Refusal, type SignedRequest, type Verdict } from "./authentication.ts";
+import { isSame } from "./compare.ts";
+import { contentBytes, idEnd, type Content } from "./content.ts";
+import { readHeader } from "./read-header.ts";
+import { anyFits, valuesOf } from "./secret-values.ts";
+import { checkAge, checkForm, type TimestampRule } from "./timestamps.ts";
+
+/** What a request carries of its signing. */
+export interface Signed {
+  /** Encoded as the scheme encodes them, without prefixes; one of them must fit. */
+  readonly signatures: readonly string[];
+  readonly timestamp: string;
+  readonly id: string;
+}
+
+/** How a sender signs by HMAC. Every preset is one. */
+export interface HmacScheme {
+  readonly algorithm: "sha256" | "sha512" | "sha1";
+  readonly encoding: "hex" | "base64" | "base64url";
+  readonly content: Content;
+  readonly timestamp?: TimestampRule | undefined;
+  /** Headers that carry the signature. */
+  readonly signatureHeaders: readonly string[];
+  read(request: SignedRequest): Signed | Refusal;
+  /** The key that a secret stands for; undefined: the secret is not of the form that it must have. */
+  key(secret: Buffer): Buffer | undefined;
+}
+
+/** More in one header than any sender has reason to send. */
+export const mostSignatures = 20;
+
+/** The authentication of a scheme under a secret. */
+export function compileHmac(secretName: string, scheme: HmacScheme): Authentication {
+  return {
+    secretNames: [secretName],
+    sensitiveHeaders: scheme.signatureHeaders.map((name) => name.toLowerCase()),
+    sensitiveQuery: [],
+    verify(request, secrets) {
+      const values = valuesOf(secrets, secretName);
+      if ("ok" in values) return values;
+      const keys = values.flatMap((value) => scheme.key(value) ?? []);
+      if (keys.length !== values.length)
+        return refuse("secret-unusable", `The secret ${secretName} is not of the form that this kind of webhook has.`);
+      const signed = scheme.read(request);
+      if ("ok" in signed) return signed;
+      return checkSigned(scheme, signed, { request, keys });
+    },
+  };
+}
+
+/** The signature first: only of a message that is authentic is it worth telling that it is late. */
+function checkSigned(
+  scheme: HmacScheme,
+  signed: Signed,
+  { request, keys }: { request: SignedRequest; keys: readonly Buffer[] },
+): Verdict {
+  const malformed = checkParts(scheme, signed);
+  if (malformed !== undefined) return malformed;
+  const content = signedBytes(scheme.content, signed, request);
+  const verdict = anyFits(keys, (key) => {
+    const expected = createHmac(scheme.algorithm, key).update(content).digest(scheme.encoding);
+    // As texts: another spelling of the same bytes is not what the sender sends.
+    return signed.signatures.map((signature) => isSame(signature, expected)).includes(true);
+  });
+  if (verdict === undefined)
+    return refuse("signature-wrong", "The signature does not fit: another secret, or the body was changed on its way.");
+  return (scheme.timestamp && checkAge(signed.timestamp, scheme.timestamp, request.now)) ?? verdict;
+}
+
+/** Refuses what could be read in more than one way. */
+export function checkParts(
+  { content, timestamp }: Pick<HmacScheme, "content" | "timestamp">,
+  signed: Signed,
+): Refusal | undefined {
+  if (signed.signatures.length > mostSignatures)
+    return refuse("signature-malformed", `There are more than ${mostSignatures} signatures.`);
+  const end = idEnd(content);
+  if (end !== "" && (!/^[\x21-\x7e]{1,256}$/.test(signed.id) || signed.id.includes(end)))
+    return refuse("id-malformed", `The id is empty, too long, or holds "${end}".`);
+  return timestamp && checkForm(signed.timestamp, timestamp);
+}
+
+/** What was signed, as this request has it. */
+export function signedBytes(content: Content, { timestamp, id }: Signed, request: SignedRequest): Buffer {
+  const { rawBody: body, method, url } = request;
+  return contentBytes(content, { body, timestamp, id, method, url });
+}
+
+/** Reads schemes that give signature, timestamp and id a header each. */
+export function readFromHeaders(names: {
+  readonly signature: string;
+  readonly prefix: string;
+  readonly timestamp?: string | undefined;
+  readonly id?: string | undefined;
+}): HmacScheme["read"] {
+  return (request) => {
+    const signature = readHeader(request, names.signature, signatureCodes);
+    if (typeof signature !== "string") return signature;
+    if (!signature.startsWith(names.prefix) || signature === names.prefix)
+      return refuse("signature-malformed", `The header ${names.signature} does not begin with ${names.prefix}.`);
+    const timestamp = names.timestamp === undefined ? "" : readHeader(request, names.timestamp, timestampCodes);
+    if (typeof timestamp !== "string") return timestamp;
+    const id = names.id === undefined ? "" : readHeader(request, names.id, idCodes);
+    if (typeof id !== "string") return id;
+    return { signatures: [signature.slice(names.prefix.length)], timestamp, id };
+  };
+}
+
+export const signatureCodes = { missing: "signature-missing", malformed: "signature-malformed" } as const;
+export const timestampCodes = { missing: "timestamp-missing", malformed: "timestamp-malformed" } as const;
+export const idCodes = { missing: "id-missing", malformed: "id-malformed" } as const;
