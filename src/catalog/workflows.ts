@@ -141,6 +141,14 @@ export async function listWorkflows(
   return rows.map(workflowOf);
 }
 
+/** Keys of a workspace's workflows. */
+export async function listWorkflowKeys(sql: Sql, workspaceId: string): Promise<ReadonlySet<string>> {
+  const { rows } = await sql.query<{ key: string }>("select key from tandem.workflows where workspace_id = $1::uuid", [
+    workspaceId,
+  ]);
+  return new Set(rows.map(({ key }) => key));
+}
+
 /** Every version of a workflow, newest first. */
 export async function listVersions(
   sql: Sql,

@@ -33,7 +33,7 @@ export function createDefinitionJsonSchema(known: Kinds): JsonObject {
   });
   // Whatever zod keeps beside the schema itself is no JSON.
   const document = z.record(z.string(), z.json()).parse(JSON.parse(JSON.stringify(schema)));
-  const described = letExpressionsIn(document, known.kinds) as JsonObject;
+  const described = letExpressionsIn(document, known) as JsonObject;
   return { title: "Tandem workflow", ...described, $defs: { ...asObject(described["$defs"]), ...ownDefinitions } };
 }
 
@@ -49,14 +49,19 @@ function describeDocument({ kinds, triggerKinds }: Kinds): z.ZodType {
   return z.strictObject({ ...documentShape, triggers: z.array(z.union(triggers)).min(1).max(5), steps: z.array(step) });
 }
 
-/** An expression may stand for any value of an effect's input, but for those that must be written out. */
-function letExpressionsIn(node: Json, kinds: StepKinds): Json {
-  if (Array.isArray(node)) return node.map((item) => letExpressionsIn(item, kinds));
+/**
+ * An expression may stand for any value of an effect's input or of a trigger's settings, but for those
+ * that must be written out.
+ */
+function letExpressionsIn(node: Json, known: Kinds): Json {
+  if (Array.isArray(node)) return node.map((item) => letExpressionsIn(item, known));
   if (!isJsonObject(node)) return node;
-  const walked = Object.fromEntries(Object.entries(node).map(([key, part]) => [key, letExpressionsIn(part, kinds)]));
+  const walked = Object.fromEntries(Object.entries(node).map(([key, part]) => [key, letExpressionsIn(part, known)]));
   const properties = asObject(walked["properties"]);
   const { const: name } = asObject(properties["kind"]);
-  const kind = typeof name === "string" && Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+  if (typeof name !== "string") return walked;
+  if (Object.hasOwn(known.triggerKinds, name)) return loosen(walked, ["id", "kind"]);
+  const kind = Object.hasOwn(known.kinds, name) ? known.kinds[name] : undefined;
   if (kind === undefined || !isJsonObject(properties["input"] ?? null)) return walked;
   return { ...walked, properties: { ...properties, input: loosen(properties["input"] ?? {}, kind.fixed) } };
 }

@@ -55,6 +55,10 @@ test.each<[string, { [key: string]: unknown }]>([
       triggers: [{ id: "form", kind: "webhook", method: "PUT", body: { type: "object" }, dedupe: { header: "x-id" } }],
     },
   ],
+  [
+    "a trigger whose settings read the workflow's settings",
+    { triggers: [{ id: "form", kind: "webhook", dedupe: { header: "{{ settings.header }}" } }] },
+  ],
 ])("takes a definition of %s", (_, changes) => {
   expect(fits(definitionWith(changes)) ? [] : fits.errors).toEqual([]);
 });

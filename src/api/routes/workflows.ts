@@ -1,7 +1,14 @@
 import { z } from "zod";
 import { activateWorkflow, deactivateWorkflow } from "../../catalog/activation.ts";
 import { createWorkflow, saveDraft, setSettings, type Catalog } from "../../catalog/drafts.ts";
-import { getWorkflow, listVersions, listWorkflows, type Version, type Workflow } from "../../catalog/workflows.ts";
+import {
+  getWorkflow,
+  listVersions,
+  listWorkflowKeys,
+  listWorkflows,
+  type Version,
+  type Workflow,
+} from "../../catalog/workflows.ts";
 import { getObjects } from "../../crm/load-objects.ts";
 import { listViewNames } from "../../crm/views.ts";
 import { ProblemError } from "../../errors.ts";
@@ -70,6 +77,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
     workspaceId: workspace.id,
     objects: await getObjects(pool, workspace),
     views: await listViewNames(pool, workspace.id),
+    workflows: await listWorkflowKeys(pool, workspace.id),
   });
   const answer = (workflow: Workflow, status = 200): Answer => ({
     status,
