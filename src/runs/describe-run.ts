@@ -18,6 +18,10 @@ export interface Start {
   readonly launchedBy?: JsonObject;
   /** Lists below `trigger` that may be long. */
   readonly lists?: { readonly [name: string]: readonly Json[] };
+  /** The same of lists whose pages are kept already, under the run's id: how many items each has. */
+  readonly keptLists?: { readonly [name: string]: number };
+  /** Default: a new one. */
+  readonly id?: string;
   /** It is to be kept, but not to run: with this reason. */
   readonly skip?: RunReason;
 }

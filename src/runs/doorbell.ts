@@ -3,7 +3,13 @@ import type { Log } from "../log.ts";
 import type { Sql } from "../sql.ts";
 
 /** What a bell says: nothing but "look". Polling is the truth; a lost ring costs one poll's wait. */
-export const channels = { dispatcher: "tandem_dispatcher", relay: "tandem_relay" } as const;
+export const channels = {
+  dispatcher: "tandem_dispatcher",
+  relay: "tandem_relay",
+  /** Triggers were armed, or switched on or off. */
+  triggers: "tandem_triggers",
+  launches: "tandem_launches",
+} as const;
 
 export type Channel = (typeof channels)[keyof typeof channels];
 
@@ -31,13 +37,20 @@ export function createBell(sql: Sql, channel: Channel): { ring(): void } {
   };
 }
 
-const bells = new WeakMap<Sql, ReturnType<typeof createBell>>();
+const bells = new WeakMap<Sql, Map<Channel, ReturnType<typeof createBell>>>();
+
+/** Rings a channel's bell, of which every pool has one. */
+export function ring(pool: Sql, channel: Channel): void {
+  const ofPool = bells.get(pool) ?? new Map<Channel, ReturnType<typeof createBell>>();
+  bells.set(pool, ofPool);
+  const bell = ofPool.get(channel) ?? createBell(pool, channel);
+  ofPool.set(channel, bell);
+  bell.ring();
+}
 
 /** Tells the workers' dispatchers that runs may be waiting for them. */
 export function ringDispatcher(pool: Sql): void {
-  let bell = bells.get(pool);
-  if (bell === undefined) bells.set(pool, (bell = createBell(pool, channels.dispatcher)));
-  bell.ring();
+  ring(pool, channels.dispatcher);
 }
 
 /**

@@ -32,6 +32,8 @@ export interface NewRun {
   readonly launchedBy?: JsonObject;
   /** Lists below `trigger` that may be long, by name: kept in pages beside the run. */
   readonly lists?: { readonly [name: string]: readonly Json[] };
+  /** The same of lists whose pages were kept before, under the run's id: how many items each has. */
+  readonly keptLists?: { readonly [name: string]: number };
   /** Accepted, but it is over at once: stored under this status, with the reason. */
   readonly over?: { readonly status: "failed" | "skipped" | "stopped-as-loop"; readonly reason: RunReason };
 }
@@ -50,7 +52,7 @@ export interface RunReason {
 /** Order within a workflow: lower goes first. Resumed runs go before all of them. */
 const priorities = { manual: 1, normal: 2 } as const;
 /** Items of a list in one row. */
-const pageSize = 100;
+export const listPageSize = 100;
 
 /**
  * Adds the CTE `run`, which inserts runs: the one way in. It commits with whatever the statement records
@@ -90,14 +92,15 @@ export async function enqueueRuns(sql: Sql, runs: readonly NewRun[]): Promise<vo
 }
 
 function rowOf(run: NewRun): JsonObject {
-  const { concurrency, over, lists } = run;
+  const { concurrency, over } = run;
+  const handles = handlesOf(run);
   return {
     id: run.id,
     workspaceId: run.workspaceId,
     workflowId: run.workflowId,
     versionId: run.versionId,
     settings: run.settings,
-    trigger: { ...run.trigger, ...handlesOf(lists) },
+    trigger: { ...run.trigger, ...handles },
     origin: run.origin === undefined ? null : { ...run.origin },
     priority: priorities[run.priority ?? "normal"],
     key: keyOf(run),
@@ -107,7 +110,7 @@ function rowOf(run: NewRun): JsonObject {
     reason: over === undefined ? null : { ...over.reason },
     scheduledAt: run.scheduledAt?.toISOString() ?? null,
     launchedBy: run.launchedBy ?? null,
-    listNames: lists === undefined ? null : Object.keys(lists),
+    listNames: Object.keys(handles).length === 0 ? null : Object.keys(handles),
   };
 }
 
@@ -119,17 +122,18 @@ function keyOf({ concurrency, workflowId }: NewRun): string | null {
 }
 
 /** What stands in the trigger for a list that is kept in pages. */
-function handlesOf(lists: NewRun["lists"]): JsonObject {
-  return Object.fromEntries(Object.entries(lists ?? {}).map(([name, items]) => [name, { count: items.length }]));
+function handlesOf({ lists = {}, keptLists = {} }: NewRun): JsonObject {
+  const given = Object.entries(lists).map(([name, items]) => [name, items.length] as const);
+  return Object.fromEntries([...given, ...Object.entries(keptLists)].map(([name, count]) => [name, { count }]));
 }
 
 function pagesOf({ id: runId, lists }: NewRun): JsonObject[] {
   return Object.entries(lists ?? {}).flatMap(([name, items]) =>
-    Array.from({ length: Math.ceil(items.length / pageSize) }, (_, page) => ({
+    Array.from({ length: Math.ceil(items.length / listPageSize) }, (_, page) => ({
       runId,
       name,
       page,
-      items: items.slice(page * pageSize, (page + 1) * pageSize),
+      items: items.slice(page * listPageSize, (page + 1) * listPageSize),
     })),
   );
 }
