@@ -51,6 +51,11 @@ const environment = z.object({
     .optional()
     .describe("addresses of proxies whose X-Forwarded-* are believed; absent: none"),
   DATA_DIR: z.string().min(1).default(".tandem").describe("where what npm start brings is kept"),
+  MASTER_KEY: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("32 bytes in base64 that secrets are sealed with; absent: a key is made and kept in DATA_DIR"),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal"])
     .default("info")
@@ -118,6 +123,11 @@ export function getDatabaseUrl(config: Config): string {
 /** DATA_DIR as an absolute path; relative ones count from the project's folder. */
 export function dataDirectory(config: Config): string {
   return resolve(projectRoot, config.DATA_DIR);
+}
+
+/** Where the key is that secrets are sealed with. */
+export function masterKeySource(config: Config): { given: string | undefined; directory: string } {
+  return { given: config.MASTER_KEY, directory: dataDirectory(config) };
 }
 
 /** What every link starts with, without a slash at the end. */

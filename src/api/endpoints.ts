@@ -1,6 +1,7 @@
 import type { StepKinds } from "../activities/step-kind.ts";
 import type { SqlPool } from "../sql.ts";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
+import type { Vault } from "../vault/vault.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
@@ -10,6 +11,7 @@ import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { objectEndpoints } from "./routes/objects.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
+import { secretEndpoints } from "./routes/secrets.ts";
 import { viewEndpoints } from "./routes/views.ts";
 import { workflowEndpoints } from "./routes/workflows.ts";
 import { settingsEndpoints } from "./routes/workspace.ts";
@@ -23,10 +25,11 @@ export interface EndpointParts {
   readonly triggerKinds: TriggerKinds;
   /** Whether versions activated from now on use the quick lane. */
   readonly quickLane: boolean;
+  readonly vault: Vault;
 }
 
 /** Every endpoint under /api, in the order in which the document shows them. */
-export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane }: EndpointParts): Endpoint[] {
+export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane, vault }: EndpointParts): Endpoint[] {
   return [
     ...workflowEndpoints({ pool, publicUrl, catalog: { kinds, triggerKinds, quickLane } }),
     ...runEndpoints(pool),
@@ -38,6 +41,7 @@ export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLan
     ...exportEndpoints(pool),
     ...settingsEndpoints(pool),
     ...apiKeyEndpoints(pool),
+    ...secretEndpoints({ pool, vault }),
     ...workspaceEndpoints({ pool, catalog: { kinds, triggerKinds, quickLane } }),
     ...mailboxEndpoints(pool),
   ];

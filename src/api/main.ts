@@ -1,11 +1,13 @@
 import { createStepKinds } from "../activities/registry.ts";
-import { getDatabaseUrl, publicUrl, readConfig } from "../config.ts";
+import { getDatabaseUrl, masterKeySource, publicUrl, readConfig } from "../config.ts";
 import { createLog } from "../log.ts";
 import { createMailbox } from "../mailbox/mailbox.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { createGatewayPool } from "./pool.ts";
 import { triggerKinds } from "../triggers/registry.ts";
+import { readMasterKey } from "../vault/master-key.ts";
+import { createVault } from "../vault/vault.ts";
 import { createApp } from "./app.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { listen } from "./listen.ts";
@@ -23,6 +25,11 @@ shutdown.defer("the database pool", () => pool.end());
 const mail = createMailTransport(config);
 shutdown.defer("the mail transport", () => mail.close());
 const kinds = createStepKinds({ mail });
+const masterKey = await readMasterKey(masterKeySource(config)).catch((error: unknown) => {
+  log.fatal(error instanceof Error ? error.message : String(error));
+  return shutdown.end(1);
+});
+const vault = createVault({ pool, masterKey, log });
 
 if (config.MAILBOX_SMTP_PORT !== undefined) {
   const mailbox = createMailbox({ pool, port: config.MAILBOX_SMTP_PORT, log });
@@ -44,6 +51,7 @@ const app = createApp({
     kinds,
     triggerKinds,
     quickLane: config.QUICK_LANE,
+    vault,
   }),
 });
 const listening = await listen(app, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {

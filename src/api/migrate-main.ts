@@ -1,21 +1,23 @@
 import { createStepKinds } from "../activities/registry.ts";
 import { ensureInstallation } from "../catalog/bootstrap.ts";
-import { dataDirectory, getDatabaseUrl, readConfig } from "../config.ts";
+import { dataDirectory, getDatabaseUrl, masterKeySource, readConfig } from "../config.ts";
 import { upgradeSchemas } from "../crm/schema-upgrades.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { migrate } from "../migrations.ts";
 import { createPool } from "../sql.ts";
+import { keepMasterKey } from "../vault/master-key.ts";
 import { keepApiKey } from "./api-key-file.ts";
 
 /**
  * Brings the database up to date, makes the installation where there is none, and keeps its API key in
- * `<data dir>/api-key`. Prints one line of JSON. May be killed anywhere and started again.
+ * `<data dir>/api-key` and the key of its secrets. Prints one line of JSON. May be killed anywhere and started again.
  */
 async function main(): Promise<void> {
   const config = readConfig();
   await migrate(config.DATABASE_DIRECT_URL ?? getDatabaseUrl(config));
   const pool = createPool({ url: getDatabaseUrl(config), max: 4, name: "tandem-migrate" });
   try {
+    await keepMasterKey(pool, masterKeySource(config));
     await upgradeSchemas(pool);
     const kinds = createStepKinds({ mail: createMailTransport(config) });
     const installation = await ensureInstallation(pool, config, kinds);

@@ -3,6 +3,7 @@ import { firstIdAt } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { partitionedTables, partitionName } from "../migrations.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
+import { forgetOldValues } from "../vault/secret-values.ts";
 
 const dayMs = 86_400_000;
 const batch = 500;
@@ -28,7 +29,10 @@ export async function forgetOldRuns(
   return { days: dropped, runs };
 }
 
-/** Forgets old runs and imports once an hour, and what a webhook's dedupe window no longer needs. */
+/**
+ * Forgets old runs and imports once an hour, what a webhook's dedupe window no longer needs, and values
+ * of secrets that are no longer taken.
+ */
 export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; days: number }): {
   start(): void;
   stop(): void;
@@ -40,6 +44,7 @@ export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; 
       if (dropped + runs > 0)
         log.info({ droppedDays: dropped, runs }, `runs that closed more than ${days} days ago were forgotten`);
       await forgetImports(pool, new Date(Date.now() - days * dayMs));
+      await forgetOldValues(pool);
       await pool.query("delete from tandem.webhook_keys where created_at < now() - interval '7 days'");
     } catch (error) {
       log.warn({ err: error }, "old runs could not be forgotten yet; it is tried again in an hour");

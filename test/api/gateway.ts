@@ -11,6 +11,7 @@ import type { SqlPool } from "../../src/sql.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createApiKey } from "../../src/vault/api-keys.ts";
 import { createTestWorkspace, recordKinds } from "../support/engine.ts";
+import { createTestVault } from "../support/vault.ts";
 
 /** What a request was answered with; `body` is the parsed JSON, `text` all of it. */
 export interface Answer {
@@ -81,7 +82,7 @@ export async function serveGateway(pool: SqlPool, kinds: StepKinds): Promise<str
     publicUrl,
     mailboxPage: mailboxPage(),
     rest: createRestRouter({ pool, log }),
-    endpoints: createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane: true }),
+    endpoints: createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane: true, vault: createTestVault(pool) }),
   });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   afterAll(() => server.close());

@@ -4,6 +4,7 @@ import type { JsonObject } from "../../src/json.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { recordKinds } from "../support/engine.ts";
+import { createTestVault } from "../support/vault.ts";
 import { hookDefinition, startGateway } from "./gateway.ts";
 
 const { pool } = await createTestDatabase();
@@ -14,6 +15,7 @@ const endpoints = createEndpoints({
   kinds: recordKinds,
   triggerKinds,
   quickLane: true,
+  vault: createTestVault(pool),
 });
 const reads = endpoints.filter(
   ({ method, path, givesFile }) => method === "get" && givesFile === undefined && !path.startsWith("/api/mailbox/"),
@@ -30,9 +32,10 @@ const make = async (path: string, body: JsonObject): Promise<string> =>
 const viewId = await make("/api/views", { object: "person", name: "shaped", label: "Shaped" });
 const importId = await make("/api/imports", { object: "person" });
 await call("PUT", `/api/imports/${importId}/data`, { raw: "name.firstName,position\nA,1\nB,x\n" });
+const secrets = await make("/api/secrets", { name: "SHAPED", value: "a value of a secret" });
 
 /** What stands in a path, by the path's beginning. */
-const ids = { workflows: workflowId, runs: String(accepted["runId"]), views: viewId, imports: importId };
+const ids = { secrets, workflows: workflowId, runs: String(accepted["runId"]), views: viewId, imports: importId };
 const filled = (path: string): string =>
   path
     .replace("{id}", ids[path.split("/")[2] as keyof typeof ids])

@@ -7,11 +7,12 @@ const owners: Readonly<Record<string, string>> = {
   workflow_id: "select w.id from tandem.workflows w where w.workspace_id = $1::uuid",
   object_id: "select o.id from tandem.objects o where o.workspace_id = $1::uuid",
   import_id: "select i.id from tandem.imports i where i.workspace_id = $1::uuid",
+  secret_id: "select s.id from tandem.secrets s where s.workspace_id = $1::uuid",
   run_id: "select r.id from tandem.runs r where r.workspace_id = $1::uuid",
 };
 
 /** Tables of the installation, in which nothing belongs to a workspace. */
-const shared = new Set(["installation", "workers", "outbox_shards", "mailbox_messages"]);
+const shared = new Set(["installation", "master_key", "workers", "outbox_shards", "mailbox_messages"]);
 
 /**
  * A hash of every table that holds something of a workspace: what differs between two of them was

@@ -53,6 +53,7 @@ async function furnish() {
   const { id: workflow, hook } = await install(hookDefinition("isolated", {}, { name: marker }));
   const { body: accepted } = await request(url, "POST", hook, { body: { text: marker } });
   const apiKey = await make("/api/api-keys", { name: marker });
+  const secret = await make("/api/secrets", { name: marker, value: `${marker} value` });
   const imported = await make("/api/imports", { object: "company", format: "csv" });
   await call("PUT", `/api/imports/${idOf(imported)}/data`, { raw: `name,employees\n${marker},x\n` });
   const { body: described } = await call("GET", "/api/objects/company");
@@ -65,7 +66,7 @@ async function furnish() {
     objects: [idOf(object), idOf(described)],
     fields: [...fields, ...(described["fields"] as JsonObject[]).flatMap((f) => (f["id"] === null ? [] : [idOf(f)]))],
     index: idOf(index),
-    others: [idOf(view), workflow, String(accepted["runId"]), idOf(apiKey), idOf(imported), workspaceId],
+    others: [idOf(view), workflow, String(accepted["runId"]), idOf(apiKey), idOf(secret), idOf(imported), workspaceId],
   };
 }
 
@@ -110,6 +111,8 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/imports/{id}/cancel": {},
   "PUT /api/settings": { currency: "CHF" },
   "POST /api/api-keys": { name: "Of the stranger" },
+  "POST /api/secrets": { name: "Isolated", value: "Of the stranger" },
+  "PUT /api/secrets/{id}": { value: "Of the stranger", overlap: "0s" },
   "POST /api/workspaces": { name: "Of the stranger" },
   "POST /rest/{plural}": person,
   "PATCH /rest/{plural}": company,

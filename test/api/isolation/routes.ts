@@ -5,6 +5,7 @@ import { createLog } from "../../../src/log.ts";
 import type { SqlPool } from "../../../src/sql.ts";
 import { triggerKinds } from "../../../src/triggers/registry.ts";
 import { recordKinds } from "../../support/engine.ts";
+import { createTestVault } from "../../support/vault.ts";
 
 /** A method and a path with its parameters in braces. */
 export interface Route {
@@ -14,7 +15,14 @@ export interface Route {
 
 /** Every route behind a key, as the app has it. */
 export function allRoutes(pool: SqlPool): Route[] {
-  const endpoints = createEndpoints({ pool, publicUrl: "", kinds: recordKinds, triggerKinds, quickLane: true });
+  const endpoints = createEndpoints({
+    pool,
+    publicUrl: "",
+    kinds: recordKinds,
+    triggerKinds,
+    quickLane: true,
+    vault: createTestVault(pool),
+  });
   return [
     ...endpoints.map(({ method, path }) => ({ method: method.toUpperCase(), path })),
     ...routesOf(createRestRouter({ pool, log: createLog("test", "fatal") })).map(({ method, path }) => ({

@@ -1,0 +1,71 @@
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from "node:crypto";
+import type { MasterKey } from "./master-key.ts";
+
+const algorithm = "aes-256-gcm";
+const ivLength = 12;
+/** Asked for by name: Node takes shorter tags otherwise, which can be forged. */
+const authTagLength = 16;
+
+/** Where a value belongs. Whatever is opened elsewhere does not open. */
+export interface SealedPlace {
+  readonly workspaceId: string;
+  readonly secretId: string;
+  readonly name: string;
+  readonly version: number;
+}
+
+/** A value as it is kept. */
+export interface Sealed {
+  readonly masterKeyId: string;
+  /** The key that the value is sealed with, sealed with the master key. */
+  readonly dataKey: Buffer;
+  readonly sealed: Buffer;
+}
+
+/** Seals a value under a new key of its own, and that key under the master key. */
+export function seal(masterKey: MasterKey, place: SealedPlace, value: Buffer): Sealed {
+  const dataKey = randomBytes(32);
+  try {
+    return {
+      masterKeyId: masterKey.id,
+      dataKey: encrypt(masterKey.key, dataKey, boundTo("data-key", masterKey.id, place)),
+      sealed: encrypt(dataKey, value, boundTo("value", masterKey.id, place)),
+    };
+  } finally {
+    dataKey.fill(0);
+  }
+}
+
+/** The value. Throws an Error where anything of it is not as it was sealed, or it was sealed for another place. */
+export function open(masterKey: MasterKey, place: SealedPlace, { masterKeyId, dataKey, sealed }: Sealed): Buffer {
+  if (masterKeyId !== masterKey.id)
+    throw new Error(`It was sealed with another master key (${masterKeyId}; this is ${masterKey.id}).`);
+  const key = decrypt(masterKey.key, dataKey, boundTo("data-key", masterKeyId, place));
+  try {
+    return decrypt(key, sealed, boundTo("value", masterKeyId, place));
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** IV, ciphertext and tag, one behind the other. */
+function encrypt(key: KeyObject | Buffer, plain: Buffer, bound: Buffer): Buffer {
+  const iv = randomBytes(ivLength);
+  const cipher = createCipheriv(algorithm, key, iv, { authTagLength }).setAAD(bound);
+  return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+}
+
+function decrypt(key: KeyObject | Buffer, sealed: Buffer, bound: Buffer): Buffer {
+  if (sealed.length < ivLength + authTagLength) throw new Error("What is sealed was cut off.");
+  const iv = sealed.subarray(0, ivLength);
+  const decipher = createDecipheriv(algorithm, key, iv, { authTagLength })
+    .setAAD(bound)
+    .setAuthTag(sealed.subarray(-authTagLength));
+  return Buffer.concat([decipher.update(sealed.subarray(ivLength, -authTagLength)), decipher.final()]);
+}
+
+/** As JSON, so that no two places read the same. */
+function boundTo(what: "data-key" | "value", masterKeyId: string, place: SealedPlace): Buffer {
+  const { workspaceId, secretId, name, version } = place;
+  return Buffer.from(JSON.stringify(["tandem-secret-1", what, masterKeyId, workspaceId, secretId, name, version]));
+}

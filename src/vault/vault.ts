@@ -1,0 +1,74 @@
+import { ProblemError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { createRecent } from "../recent.ts";
+import { open } from "./envelope.ts";
+import { createSecret, loadValues, rotateSecret, type StoredValue, type VaultParts } from "./secret-values.ts";
+import type { SecretSummary } from "./secrets.ts";
+
+/** How long an opened value is used without asking again whether it still counts. */
+const keptMs = 1_000;
+const mostKept = 1_000;
+
+/** Values by name, the one that counts first. A name without a secret is not there. */
+export type OpenedSecrets = ReadonlyMap<string, readonly Buffer[]>;
+
+/** What writes and opens secrets. */
+export interface Vault {
+  /** Keeps a new secret. Throws ProblemError 409 when the name is taken. */
+  create(secret: { workspaceId: string; name: string; value: string }): Promise<SecretSummary>;
+  /** Gives a secret a new value. Undefined: the workspace has no such secret. */
+  rotate(secret: {
+    workspaceId: string;
+    id: string;
+    value: string;
+    overlapMs: number;
+  }): Promise<SecretSummary | undefined>;
+  /**
+   * The values of these secrets that are taken now. They are opened at most once a second: a new value is
+   * known, and one that is over is forgotten, within that second. Throws ProblemError 503 where one is there
+   * and cannot be opened.
+   */
+  openSecrets(workspaceId: string, names: readonly string[]): Promise<OpenedSecrets>;
+}
+
+/** A vault over a database, under the installation's master key. */
+export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log | undefined }): Vault {
+  const kept = createRecent<string, { readonly at: number; readonly values: Promise<OpenedSecrets> }>(mostKept);
+
+  async function load(workspaceId: string, names: readonly string[]): Promise<OpenedSecrets> {
+    const opened = new Map<string, Buffer[]>();
+    for (const stored of await loadValues(parts.pool, { workspaceId, names }))
+      opened.set(stored.place.name, [...(opened.get(stored.place.name) ?? []), openStored(stored)]);
+    return opened;
+  }
+
+  function openStored(stored: StoredValue): Buffer {
+    try {
+      return open(parts.masterKey, stored.place, stored);
+    } catch (error) {
+      log?.error({ err: error, secret: stored.place.name }, "a secret cannot be opened");
+      throw new ProblemError(
+        503,
+        "secret-unreadable",
+        `The secret ${stored.place.name} cannot be opened: it was sealed with another master key, or changed in the database.`,
+        { cause: error },
+      );
+    }
+  }
+
+  return {
+    create: (secret) => createSecret(parts, secret),
+    rotate: (secret) => rotateSecret(parts, secret),
+    async openSecrets(workspaceId, names) {
+      if (names.length === 0) return new Map();
+      const key = JSON.stringify([workspaceId, ...names]);
+      const known = kept.get(key);
+      if (known !== undefined && performance.now() - known.at < keptMs) return known.values;
+      const values = load(workspaceId, names);
+      kept.set(key, { at: performance.now(), values });
+      // What failed is asked again by the next one.
+      values.catch(() => kept.delete(key));
+      return values;
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import type { SqlPool } from "../../src/sql.ts";
+import { parseMasterKey, type MasterKey } from "../../src/vault/master-key.ts";
+import { createVault, type Vault } from "../../src/vault/vault.ts";
+
+/** A master key of 32 bytes that are all the same: another byte, another key. */
+export function testMasterKey(byte = 7): MasterKey {
+  return parseMasterKey(Buffer.alloc(32, byte).toString("base64"), "The test's key");
+}
+
+/** The vault of a test's database. */
+export function createTestVault(pool: SqlPool): Vault {
+  return createVault({ pool, masterKey: testMasterKey() });
+}
