@@ -2,6 +2,7 @@ import { ProblemError } from "../errors.ts";
 import { validateDefinition } from "../definition/validate.ts";
 import type { Definition } from "../definition/schema.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
+import { holdSecretNames } from "../vault/secrets.ts";
 import { invalid, type Catalog } from "./drafts.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
 import { armWebhooks } from "./webhooks.ts";
@@ -34,10 +35,11 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
   if (version === undefined)
     throw new ProblemError(409, "nothing-to-activate", "The workflow has no version. Save a draft first.");
   const values = rows[0].settings;
-  const validated = validateDefinition(version.definition, { ...catalog, settings: values });
+  const known = { ...catalog, secrets: await holdSecretNames(sql, catalog.workspaceId) };
+  const validated = validateDefinition(version.definition, { ...known, settings: values });
   if (validated.definition === undefined) throw invalid(validated.issues);
   const { definition } = validated;
-  const { triggers, issues } = resolveTriggers(definition, catalog, { ...defaultsOf(definition), ...values });
+  const { triggers, issues } = resolveTriggers(definition, known, { ...defaultsOf(definition), ...values });
   if (issues.length > 0) throw invalid(issues);
   await freeze(sql, { workflowId, versionId: version.id, ...validated });
   await armTriggers(sql, { workspaceId: catalog.workspaceId, workflowId, versionId: version.id, triggers });

@@ -5,6 +5,7 @@ import type { JsonObject } from "../json.ts";
 import { checkSetting, validateDefinition, type ValidationContext } from "../definition/validate.ts";
 import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
 import { inTransaction, sqlState, type Sql, type SqlPool } from "../sql.ts";
+import { holdSecretNames } from "../vault/secrets.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
 
@@ -153,7 +154,8 @@ async function storeSettings(
   const version = active.rows[0];
   if (version === undefined) return;
   const definition = createDefinitionSchema(catalog.triggerKinds).parse(version.definition);
-  const { triggers, issues } = resolveTriggers(definition, catalog, {
+  const known = { ...catalog, secrets: await holdSecretNames(sql, catalog.workspaceId) };
+  const { triggers, issues } = resolveTriggers(definition, known, {
     ...defaultsOf(definition),
     ...rows[0]?.settings,
   });
