@@ -1,5 +1,6 @@
+import { manual } from "./manual.ts";
 import type { TriggerKinds } from "./trigger-kind.ts";
 import { webhook } from "./webhook.ts";
 
 /** Every trigger kind. A new one is a file of its own and a line here. */
-export const triggerKinds = { webhook } satisfies TriggerKinds;
+export const triggerKinds = { webhook, manual } satisfies TriggerKinds;
