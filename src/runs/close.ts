@@ -22,7 +22,7 @@ export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string
   return rows[0]?.open !== true;
 }
 
-/** Closes an open run with what Temporal says became of it. */
+/** Closes an open run with what Temporal says became of it; without an error, with what was said of its cancel. */
 export async function closeAs(
   sql: Sql,
   {
@@ -34,7 +34,7 @@ export async function closeAs(
 ): Promise<void> {
   await sql.query({
     name: "close_as",
-    text: `update tandem.runs set status = $3::text, error = $4::jsonb, ended_at = clock_timestamp(), fence = fence + 1,
+    text: `update tandem.runs set status = $3::text, error = coalesce($4::jsonb, error), ended_at = clock_timestamp(), fence = fence + 1,
         due_at = null, lease_owner = null, lease_until = null, stuck = false
       where id = $1::uuid and fence = $2::integer and status in ${openStatuses}`,
     values: [runId, fence, status, error === null ? null : JSON.stringify(error)],
@@ -46,13 +46,21 @@ export async function closeAs(
  * it sees all that was enqueued meanwhile; if it is lost, the reconciler's sweep does it.
  */
 export async function releaseKey(sql: Sql, runId: string): Promise<void> {
-  await sql.query({
-    name: "release_key",
-    text: `update tandem.runs set ready = null where id = (
-        select n.id from tandem.runs c join tandem.runs n
-          on n.workspace_id = c.workspace_id and n.concurrency_key = c.concurrency_key
-        where c.id = $1::uuid and c.concurrency_key is not null and n.status = 'queued' and n.ready is distinct from true
-        order by n.id limit 1)`,
-    values: [runId],
-  });
+  for (;;) {
+    const { rows } = await sql.query<{ released: boolean }>({
+      name: "release_key",
+      text: `with head as (
+          select n.id from tandem.runs c join tandem.runs n
+            on n.workspace_id = c.workspace_id and n.concurrency_key = c.concurrency_key
+          where c.id = $1::uuid and c.concurrency_key is not null and n.status = 'queued' and n.ready is distinct from true
+          order by n.id limit 1
+        ), released as (
+          update tandem.runs r set ready = null from head h
+          where r.id = h.id and r.status = 'queued' and r.ready is distinct from true returning 1
+        ) select exists (select 1 from released) or not exists (select 1 from head) as released`,
+      values: [runId],
+    });
+    // Another's close let this head go meanwhile, or it was cancelled: then it is the next one's turn.
+    if (rows[0]?.released !== false) return;
+  }
 }

@@ -1,7 +1,8 @@
 import type { Log } from "../log.ts";
 import type { SqlPool } from "../sql.ts";
 import { createLoop, type Loop } from "./loop.ts";
-import { admit, markStarted, takeOverStarts, unreadWaits, workspacesWithWork, type Admitted } from "./admission.ts";
+import { admit, workspacesWithWork, type Admitted } from "./admission.ts";
+import { markStarted, takeOverStarts, unreadWaits } from "./leases.ts";
 
 /** What a dispatcher needs of Temporal. */
 export interface Starter {
@@ -21,25 +22,34 @@ const housekeepingMs = 2_000;
  * Admits ready runs within each workspace's limit and starts their workflows. It commits, then starts;
  * what it could not start is started again after the lease by whoever looks first (DURABILITY.md §6).
  */
-export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner: string; log: Log }): Loop {
-  const { pool, starter, owner, log } = parts;
+export function createDispatcher(parts: {
+  pool: SqlPool;
+  starter: Starter;
+  owner: string;
+  log: Log;
+  /** Called when cancels are to be carried to workflows. */
+  onCancels(): void;
+}): Loop {
+  const { pool, starter, owner, log, onCancels } = parts;
   const starting = new Set<Promise<void>>();
   let housekeepingAt = 0;
 
-  async function round(): Promise<number> {
-    let admitted = 0;
+  /** True: another round is worth its while at once. */
+  async function round(): Promise<boolean> {
+    let busy = false;
     for (const workspaceId of await workspacesWithWork(pool)) {
-      const runs = await admit(pool, { workspaceId, owner, most: roundSize });
-      admitted += runs.length;
-      track(startAll(runs.filter((run) => !run.resumed)));
-      for (const run of runs) if (run.resumed) track(ringOne(run.runId));
+      const { admitted, more, cancelling } = await admit(pool, { workspaceId, owner, most: roundSize });
+      busy ||= more || admitted.length > 0;
+      if (cancelling) onCancels();
+      track(startAll(admitted.filter((run) => !run.resumed)));
+      for (const run of admitted) if (run.resumed) track(ringOne(run.runId));
     }
     if (Date.now() >= housekeepingAt) {
       housekeepingAt = Date.now() + housekeepingMs;
       track(startAll(await takeOverStarts(pool, owner)));
       for (const runId of await unreadWaits(pool)) track(ringOne(runId));
     }
-    return admitted;
+    return busy;
   }
 
   async function startAll(runs: readonly Admitted[]): Promise<void> {
@@ -78,7 +88,7 @@ export function createDispatcher(parts: { pool: SqlPool; starter: Starter; owner
   }
 
   // After a find a moment's rest lets what comes in meanwhile be admitted together.
-  const loop = createLoop({ work: "admitting runs", log, round: async () => ((await round()) > 0 ? restMs : pollMs) });
+  const loop = createLoop({ work: "admitting runs", log, round: async () => ((await round()) ? restMs : pollMs) });
   return {
     ...loop,
     async stop() {

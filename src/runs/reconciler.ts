@@ -156,17 +156,25 @@ async function setStuck(sql: Sql, runId: string, stuck: boolean): Promise<void> 
   });
 }
 
-/** Judges again what waits for a key that has room: a release that was lost with its process. */
+/** Judges again the head of a line whose key has room: a release that was lost with its process. */
 async function sweepKeys(sql: Sql): Promise<void> {
+  const head = (beyond: string): string =>
+    `select q.id, q.workspace_id, q.concurrency_key, q.concurrency_limit from tandem.runs q
+        where q.concurrency_key is not null and q.status = 'queued' and q.ready is distinct from true${beyond}
+        order by q.workspace_id, q.concurrency_key, q.id limit 1`;
   await sql.query({
     name: "sweep_keys",
-    text: `update tandem.runs r set ready = null where r.id in (
-        select distinct on (q.workspace_id, q.concurrency_key) q.id from tandem.runs q
-        where q.status = 'queued' and q.ready = false and (
-          select count(*) from (
-            select 1 from tandem.runs o where o.workspace_id = q.workspace_id and o.concurrency_key = q.concurrency_key and o.ready
-              and o.status in ('queued', 'starting', 'running', 'waiting') limit q.concurrency_limit) t
-        ) < q.concurrency_limit
-        order by q.workspace_id, q.concurrency_key, q.id)`,
+    text: `with recursive heads as (
+        (${head("")})
+        union all
+        select n.* from heads h, lateral (${head(" and (q.workspace_id, q.concurrency_key) > (h.workspace_id, h.concurrency_key)")}) n
+      )
+      update tandem.runs r set ready = null from heads h
+      where r.id = h.id and r.status = 'queued' and r.ready = false and (
+        select count(*) from (
+          select 1 from tandem.runs o
+          where o.workspace_id = h.workspace_id and o.concurrency_key = h.concurrency_key and o.ready
+            and o.status in ('queued', 'starting', 'running', 'waiting') limit h.concurrency_limit) t
+      ) < h.concurrency_limit`,
   });
 }

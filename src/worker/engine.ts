@@ -53,8 +53,8 @@ export async function startEngine(parts: {
   const running = workers.map((worker) => worker.run());
   const searchAttributes = await registeredAttributes(link, log);
   const starter = createStarter({ link, queuePrefix: installation, searchAttributes, loadVersion: load });
-  dispatcher = createDispatcher({ pool, starter, owner, log });
   const reconciler = createReconciler({ pool, witness: createWitness(link), log });
+  dispatcher = createDispatcher({ pool, starter, owner, log, onCancels: () => reconciler.ring() });
   dispatcher.start();
   reconciler.start();
 

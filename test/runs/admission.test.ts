@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { admit, markStarted, takeOverStarts, workspacesWithWork } from "../../src/runs/admission.ts";
+import { admit, workspacesWithWork, type Admitted } from "../../src/runs/admission.ts";
 import { failAttempt, readWait } from "../../src/runs/attempts.ts";
 import { closeCancelled, releaseKey } from "../../src/runs/close.ts";
+import { markStarted, takeOverStarts } from "../../src/runs/leases.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { enqueue, insertWorkflow, insertWorkspace } from "../support/rows.ts";
 
@@ -13,8 +14,8 @@ async function workspaceWith(limit: number, keys: string[]) {
   return { workspaceId, workflows: workflows.map((workflow) => ({ workspaceId, ...workflow })) };
 }
 
-function admitAll(workspaceId: string, most = 1_000) {
-  return admit(pool, { workspaceId, owner: "test", most });
+async function admitAll(workspaceId: string, most = 1_000): Promise<readonly Admitted[]> {
+  return (await admit(pool, { workspaceId, owner: "test", most })).admitted;
 }
 
 async function close(runId: string): Promise<void> {
