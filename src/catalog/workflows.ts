@@ -30,7 +30,8 @@ export interface Version {
 export interface ArmedTrigger {
   readonly id: string;
   readonly kind: string;
-  readonly method?: string;
+  /** What it is armed with: resolved, with defaults. */
+  readonly settings: JsonObject;
   readonly token?: string;
 }
 
@@ -45,6 +46,8 @@ export interface Workflow {
   readonly active: Version | null;
   readonly draft: Version | null;
   readonly triggers: readonly ArmedTrigger[];
+  /** Id of the installation, which names of its things in Temporal begin with. */
+  readonly installation: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -57,7 +60,9 @@ const versionJson = (
 
 const selectText = `select f.id, f.key, f.name, f.status, f.settings, f.template, f.created_at as "createdAt", f.updated_at as "updatedAt",
     ${versionJson("a")} as active, ${versionJson("d")} as draft,
-    coalesce((select jsonb_object_agg(h.trigger_id, h.token) from tandem.webhooks h where h.workflow_id = f.id), '{}'::jsonb) as tokens
+    coalesce((select jsonb_object_agg(h.trigger_id, h.token) from tandem.webhooks h where h.workflow_id = f.id and h.expires_at is null), '{}'::jsonb) as tokens,
+    coalesce((select jsonb_object_agg(t.trigger_id, t.settings) from tandem.triggers t where t.workflow_id = f.id), '{}'::jsonb) as armed,
+    coalesce((select i.id from tandem.installation i), '') as installation
   from tandem.workflows f
   left join tandem.workflow_versions a on a.workflow_id = f.id and a.status = 'active'
   left join tandem.workflow_versions d on d.workflow_id = f.id and d.status = 'draft'`;
@@ -72,6 +77,8 @@ interface Row {
   active: StoredVersion | null;
   draft: StoredVersion | null;
   tokens: { [triggerId: string]: string };
+  armed: { [triggerId: string]: JsonObject };
+  installation: string;
   createdAt: Date;
   updatedAt: Date;
 }
@@ -82,7 +89,7 @@ type StoredVersion = Omit<Version, "createdAt" | "updatedAt" | "activatedAt"> & 
   activatedAt: string | null;
 };
 
-function workflowOf({ tokens, ...row }: Row): Workflow {
+function workflowOf({ tokens, armed, ...row }: Row): Workflow {
   return {
     ...row,
     active: row.active && versionOf(row.active),
@@ -90,7 +97,7 @@ function workflowOf({ tokens, ...row }: Row): Workflow {
     triggers: triggersOf(row.active).map((trigger) => ({
       id: trigger.id,
       kind: trigger.kind,
-      ...(typeof trigger["method"] === "string" ? { method: trigger["method"] } : {}),
+      settings: armed[trigger.id] ?? {},
       ...(tokens[trigger.id] === undefined ? {} : { token: tokens[trigger.id] as string }),
     })),
   };

@@ -13,11 +13,13 @@ import { getObjects } from "../../crm/load-objects.ts";
 import { listViewNames } from "../../crm/views.ts";
 import { ProblemError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
+import { channels, ring } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import type { Workspace } from "../../workspace.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
 import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
+import { describeTrigger, triggerDetailShape, type TriggerPlace } from "../trigger-details.ts";
 
 const status = z.enum(["draft", "active", "inactive"]);
 const definition = z
@@ -25,9 +27,7 @@ const definition = z
   .meta({ description: "As it was written. Its schema: /api/definition-schema" });
 const document = z.unknown().meta({ description: "A definition, as JSON or YAML. Its schema: /api/definition-schema" });
 
-const trigger = z
-  .object({ id: z.string(), kind: z.string(), url: z.string().optional(), method: z.string().optional() })
-  .meta({ id: "Trigger", description: "`url` and `method` of a webhook" });
+const trigger = z.object({ id: z.string(), kind: z.string(), ...triggerDetailShape }).meta({ id: "Trigger" });
 
 const version = z
   .object({
@@ -79,11 +79,16 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
     views: await listViewNames(pool, workspace.id),
     workflows: await listWorkflowKeys(pool, workspace.id),
   });
-  const answer = (workflow: Workflow, status = 200): Answer => ({
+  const answer = (workspace: Workspace, workflow: Workflow, status = 200): Answer => ({
     status,
     headers: { etag: etagOf(workflow) },
-    body: describe(workflow, publicUrl),
+    body: describe(workflow, { workspaceId: workspace.id, publicUrl }),
   });
+  /** After a change of what is armed: those who carry triggers to Temporal look at once. */
+  const rung = (answered: Answer): Answer => {
+    ring(pool, channels.triggers);
+    return answered;
+  };
   const invalid = { 422: "The definition is not valid: `issues` names each fault with its place" };
 
   return [
@@ -109,7 +114,8 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       body: document,
       answers: { 201: detail },
       refusals: { 409: "The key is taken", ...invalid },
-      handle: async ({ workspace, body }) => answer(await createWorkflow(pool, await catalogOf(workspace), body), 201),
+      handle: async ({ workspace, body }) =>
+        answer(workspace, await createWorkflow(pool, await catalogOf(workspace), body), 201),
     }),
     defineEndpoint({
       method: "get",
@@ -119,7 +125,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       params: idParams,
       answers: { 200: detail },
       handle: async ({ workspace, params }) =>
-        answer(await getWorkflow(pool, { workspaceId: workspace.id, workflowId: params.id })),
+        answer(workspace, await getWorkflow(pool, { workspaceId: workspace.id, workflowId: params.id })),
     }),
     defineEndpoint({
       method: "put",
@@ -136,6 +142,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       async handle({ workspace, params, body, header }) {
         const revision = revisionOf(header("if-match"));
         return answer(
+          workspace,
           await saveDraft(pool, await catalogOf(workspace), { workflowId: params.id, document: body, revision }),
         );
       },
@@ -153,7 +160,9 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       async handle({ workspace, params, body }) {
         // What came through the gateway's JSON parser is JSON.
         const values = body as JsonObject;
-        return answer(await setSettings(pool, await catalogOf(workspace), { workflowId: params.id, values }));
+        return rung(
+          answer(workspace, await setSettings(pool, await catalogOf(workspace), { workflowId: params.id, values })),
+        );
       },
     }),
     defineEndpoint({
@@ -179,7 +188,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       answers: { 200: detail },
       refusals: { 409: "There is nothing to activate", ...invalid },
       handle: async ({ workspace, params }) =>
-        answer(await activateWorkflow(pool, await catalogOf(workspace), params.id)),
+        rung(answer(workspace, await activateWorkflow(pool, await catalogOf(workspace), params.id))),
     }),
     defineEndpoint({
       method: "post",
@@ -191,7 +200,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       answers: { 200: detail },
       refusals: { 409: "It is not active" },
       handle: async ({ workspace, params }) =>
-        answer(await deactivateWorkflow(pool, { workspaceId: workspace.id }, params.id)),
+        rung(answer(workspace, await deactivateWorkflow(pool, { workspaceId: workspace.id }, params.id))),
     }),
   ];
 }
@@ -214,17 +223,14 @@ function summarise(workflow: Workflow) {
   };
 }
 
-function describe(workflow: Workflow, publicUrl: string) {
+function describe(workflow: Workflow, place: Omit<TriggerPlace, "workflow">) {
   const { active, draft, settings, triggers } = workflow;
   return {
     ...summarise(workflow),
     definition: (active ?? draft)?.definition ?? null,
     ...(draft === null ? {} : { draft: draft.definition }),
     settings,
-    triggers: triggers.map(({ token, ...rest }) => ({
-      ...rest,
-      ...(token === undefined ? {} : { url: `${publicUrl}/hooks/${token}` }),
-    })),
+    triggers: triggers.map((each) => describeTrigger(each, { ...place, workflow })),
   };
 }
 
