@@ -9,6 +9,8 @@ import type { Actor } from "../crm/objects.ts";
 export interface Caller {
   readonly workspace: Workspace;
   readonly actor: Actor;
+  /** The key that was sent. */
+  readonly apiKey: { readonly id: string; readonly name: string };
 }
 
 /** Lets through who sends `Authorization: Bearer <API key>`, as that key's workspace; others get 401. */
@@ -21,7 +23,8 @@ export function authenticate(pool: SqlPool): RequestHandler {
     const found = await findApiKey(pool, key);
     if (found === undefined)
       throw unauthorized("This API key does not exist.", 'Bearer realm="tandem", error="invalid_token"');
-    const caller: Caller = { workspace: found.workspace, actor: { source: "API", name: found.name } };
+    const { id, name, workspace } = found;
+    const caller: Caller = { workspace, actor: { source: "API", name }, apiKey: { id, name } };
     Object.assign(response.locals, caller);
     next();
   };
@@ -29,9 +32,10 @@ export function authenticate(pool: SqlPool): RequestHandler {
 
 /** The caller that `authenticate` let through. */
 export function getCaller(response: Response): Caller {
-  const { workspace, actor } = response.locals as Partial<Caller>;
-  if (workspace === undefined || actor === undefined) throw new Error("This route stands behind no authentication.");
-  return { workspace, actor };
+  const { workspace, actor, apiKey } = response.locals as Partial<Caller>;
+  if (workspace === undefined || actor === undefined || apiKey === undefined)
+    throw new Error("This route stands behind no authentication.");
+  return { workspace, actor, apiKey };
 }
 
 function unauthorized(detail: string, challenge: string): ProblemError {
