@@ -1,8 +1,8 @@
 import { durationMs } from "../../../definition/schema.ts";
+import { decodeKey } from "./base64.ts";
 import { parseContent } from "./content.ts";
 import type { SettingsOf } from "./settings.ts";
 import { readFromHeaders, type HmacScheme } from "./signature-scheme.ts";
-import { decodeBase64 } from "./strict-base64.ts";
 
 /** The scheme that a webhook of the kind `hmac` describes. */
 export function describedScheme(settings: SettingsOf<"hmac">): HmacScheme {
@@ -22,5 +22,5 @@ const keys: Record<SettingsOf<"hmac">["secretEncoding"], HmacScheme["key"]> = {
   text: (secret) => secret,
   hex: (secret) =>
     /^([0-9a-f]{2})+$/i.test(secret.toString("latin1")) ? Buffer.from(secret.toString("latin1"), "hex") : undefined,
-  base64: (secret) => decodeBase64(secret.toString("latin1")),
+  base64: (secret) => decodeKey(secret.toString("latin1")),
 };

@@ -8,7 +8,7 @@ export function valuesOf(secrets: Secrets, name: string): readonly Buffer[] | Re
 }
 
 /** Whether one of the values fits; all are tried, so that the time does not tell which. */
-export function anyFits(values: readonly Buffer[], fits: (value: Buffer) => boolean): Verdict | undefined {
+export function anyFits<Value>(values: readonly Value[], fits: (value: Value) => boolean): Verdict | undefined {
   const fitting = values.map(fits);
   const place = fitting.indexOf(true);
   return place === -1 ? undefined : { ok: true, previous: place > 0 };

@@ -23,9 +23,20 @@ export interface HmacScheme {
   /** Headers that carry the signature. */
   readonly signatureHeaders: readonly string[];
   read(request: SignedRequest): Signed | Refusal;
-  /** The key that a secret stands for; undefined: the secret is not of the form that it must have. */
-  key(secret: Buffer): Buffer | undefined;
+  key(secret: Buffer): Key;
 }
+
+/** What a value of a secret stands for; undefined: it is not of the form that it must have. */
+export type Key = Buffer | undefined;
+
+export const wrongSignature = refuse(
+  "signature-wrong",
+  "The signature does not fit: another secret, or the body was changed on its way.",
+);
+export const unusableKey = refuse(
+  "secret-unusable",
+  "The signature does not fit, and a value of the secret is not of the form that this kind of webhook has.",
+);
 
 /** More in one header than any sender has reason to send. */
 export const mostSignatures = 20;
@@ -39,9 +50,7 @@ export function compileHmac(secretName: string, scheme: HmacScheme): Authenticat
     verify(request, secrets) {
       const values = valuesOf(secrets, secretName);
       if ("ok" in values) return values;
-      const keys = values.flatMap((value) => scheme.key(value) ?? []);
-      if (keys.length !== values.length)
-        return refuse("secret-unusable", `The secret ${secretName} is not of the form that this kind of webhook has.`);
+      const keys = values.map(scheme.key);
       const signed = scheme.read(request);
       if ("ok" in signed) return signed;
       return checkSigned(scheme, signed, { request, keys });
@@ -53,18 +62,18 @@ export function compileHmac(secretName: string, scheme: HmacScheme): Authenticat
 function checkSigned(
   scheme: HmacScheme,
   signed: Signed,
-  { request, keys }: { request: SignedRequest; keys: readonly Buffer[] },
+  { request, keys }: { request: SignedRequest; keys: readonly Key[] },
 ): Verdict {
   const malformed = checkParts(scheme, signed);
   if (malformed !== undefined) return malformed;
   const content = signedBytes(scheme.content, signed, request);
   const verdict = anyFits(keys, (key) => {
+    if (key === undefined) return false;
     const expected = createHmac(scheme.algorithm, key).update(content).digest(scheme.encoding);
     // As texts: another spelling of the same bytes is not what the sender sends.
     return signed.signatures.map((signature) => isSame(signature, expected)).includes(true);
   });
-  if (verdict === undefined)
-    return refuse("signature-wrong", "The signature does not fit: another secret, or the body was changed on its way.");
+  if (verdict === undefined) return keys.includes(undefined) ? unusableKey : wrongSignature;
   return (scheme.timestamp && checkAge(signed.timestamp, scheme.timestamp, request.now)) ?? verdict;
 }
 
