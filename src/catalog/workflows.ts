@@ -43,6 +43,8 @@ export interface Workflow {
   /** Values that were set; defaults of the definition stand in for the others. */
   readonly settings: JsonObject;
   readonly template: string | null;
+  /** Its triggers collect runs, which wait; null: it is not paused. */
+  readonly paused: { readonly since: Date; readonly note: string | null } | null;
   readonly active: Version | null;
   readonly draft: Version | null;
   readonly triggers: readonly ArmedTrigger[];
@@ -59,6 +61,7 @@ const versionJson = (
   'updatedAt', ${alias}.updated_at, 'activatedAt', ${alias}.activated_at) end`;
 
 const selectText = `select f.id, f.key, f.name, f.status, f.settings, f.template, f.created_at as "createdAt", f.updated_at as "updatedAt",
+    case when f.paused_at is not null then jsonb_build_object('since', f.paused_at, 'note', f.pause_note) end as paused,
     ${versionJson("a")} as active, ${versionJson("d")} as draft,
     coalesce((select jsonb_object_agg(h.trigger_id, h.token) from tandem.webhooks h where h.workflow_id = f.id and h.expires_at is null), '{}'::jsonb) as tokens,
     coalesce((select jsonb_object_agg(t.trigger_id, t.settings) from tandem.triggers t where t.workflow_id = f.id), '{}'::jsonb) as armed,
@@ -74,6 +77,7 @@ interface Row {
   status: WorkflowStatus;
   settings: JsonObject;
   template: string | null;
+  paused: { since: string; note: string | null } | null;
   active: StoredVersion | null;
   draft: StoredVersion | null;
   tokens: { [triggerId: string]: string };
@@ -92,6 +96,7 @@ type StoredVersion = Omit<Version, "createdAt" | "updatedAt" | "activatedAt"> & 
 function workflowOf({ tokens, armed, ...row }: Row): Workflow {
   return {
     ...row,
+    paused: row.paused && { ...row.paused, since: new Date(row.paused.since) },
     active: row.active && versionOf(row.active),
     draft: row.draft && versionOf(row.draft),
     triggers: triggersOf(row.active).map((trigger) => ({
