@@ -2,6 +2,7 @@ import { Context } from "@temporalio/activity";
 import { closeRun, readWait } from "./close-run.ts";
 import type { Activities } from "./contract.ts";
 import type { Environment } from "./environment.ts";
+import { fireSchedule } from "./fire-schedule.ts";
 import { runBlock } from "./quick-lane.ts";
 import { runStep } from "./run-step.ts";
 
@@ -12,5 +13,6 @@ export function createActivities(environment: Environment): Activities {
     runStep: (input) => runStep(environment, input),
     readWait: (wait) => readWait(environment, wait),
     closeRun: (input) => closeRun(environment, input),
+    fireSchedule: (input) => fireSchedule(environment, input),
   };
 }

@@ -14,6 +14,8 @@ export interface Activities {
   readWait(wait: { readonly runId: string; readonly waitId: string }): Promise<boolean>;
   /** Local: closes the run in the ledger. Never throws. */
   closeRun(input: CloseInput): Promise<CloseResult>;
+  /** Enqueues the run of a moment that a Schedule rang for. Retried until it has an answer. */
+  fireSchedule(input: FireInput): Promise<FireAnswer>;
 }
 
 /** A run's version, under the fence that its workflow was started with. */
@@ -82,3 +84,20 @@ export interface RunInput extends VersionKey {
   /** Task queues are `<prefix>-runs` and `<prefix>-email`. */
   readonly queuePrefix: string;
 }
+
+/** The argument of the workflow `fire`, which a Schedule starts: whose it is. */
+export interface ScheduleInput {
+  readonly workflowId: string;
+  readonly triggerId: string;
+}
+
+/** Moments as ISO 8601. */
+export interface FireInput extends ScheduleInput {
+  /** The moment that was meant. */
+  readonly at: string;
+  /** When the Schedule rang. */
+  readonly rangAt: string;
+}
+
+/** The run, or why there is none: what the Web UI shows as the firing's result. */
+export type FireAnswer = { readonly runId: string } | { readonly nothing: string };

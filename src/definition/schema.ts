@@ -2,9 +2,11 @@ import { z } from "zod";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { conditionSchema, type Condition } from "./conditions.ts";
+import { parseCron } from "./cron.ts";
 import { faultsOf, passOn } from "./issues.ts";
 import { standsForMore } from "./standing-in.ts";
 import { didYouMean } from "./suggest.ts";
+import { findTimeZone, unknownTimeZone } from "./time-zones.ts";
 
 /** Limits of a definition (DESIGN.md §7). */
 export const limits = {
@@ -39,6 +41,20 @@ export const keySchema = z
 
 const json = z.json() as z.ZodType<Json>;
 
+/** An IANA zone; a fault names the one that was meant. */
+export const timeZoneSchema = z.string().superRefine((name, context) => {
+  if (findTimeZone(name) === undefined) context.addIssue({ code: "custom", message: unknownTimeZone(name) });
+});
+
+/** Five fields; a fault names the one that it is in. */
+export const cronSchema = z
+  .string()
+  .superRefine((text, context) => {
+    const { fault } = parseCron(text);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  })
+  .meta({ examples: ["30 7 * * mon-fri"] });
+
 /** Types of settings, with what a value of each must be. */
 export const settingTypes = {
   text: z.string().max(10_000),
@@ -51,13 +67,8 @@ export const settingTypes = {
   member: z.email(),
   /** The id of a record of the setting's `object`. */
   record: z.uuid("the id of a record"),
-  timeZone: z.string().refine((name) => {
-    try {
-      return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
-    } catch {
-      return false;
-    }
-  }, "an IANA time zone, such as Europe/Berlin"),
+  timeZone: timeZoneSchema,
+  cron: cronSchema,
 } as const satisfies Record<string, z.ZodType>;
 
 export type SettingType = keyof typeof settingTypes;

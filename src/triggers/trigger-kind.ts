@@ -20,6 +20,15 @@ export interface TriggerCheck {
   readonly at: string;
 }
 
+/** What a kind's warnings know besides the settings that a trigger is armed with. */
+export interface TriggerWarning {
+  /** The workspace's. */
+  readonly timeZone: string;
+  readonly now: Date;
+  /** The trigger's place in the definition. */
+  readonly at: string;
+}
+
 /** A way to start a run. One file a kind, one line in the registry. */
 export interface TriggerKind {
   readonly kind: string;
@@ -39,6 +48,8 @@ export interface TriggerKind {
    * that are resolved when the trigger is armed may stand in them before.
    */
   check?(settings: JsonObject, context: TriggerCheck): Issue[];
+  /** What is right, but may not be what was meant: told when the trigger is armed. */
+  warn?(settings: JsonObject, context: TriggerWarning): Issue[];
   /** Settings and an example of what it gives, for docs and tests. */
   readonly sample: { readonly settings: JsonObject; readonly gives: JsonObject };
 }

@@ -240,7 +240,7 @@ describe("settings", () => {
     [
       "an unknown time zone",
       { zone: { type: "timeZone", default: "Mars/Olympus" } },
-      ["settings.zone.default: an IANA time zone, such as Europe/Berlin"],
+      ['settings.zone.default: there is no time zone "Mars/Olympus"; give an IANA name, such as Europe/Berlin'],
     ],
   ])("with %s are refused", (_, declared, faults) => {
     expect(faultsOf({ settings: declared })).toEqual(faults);
