@@ -15,5 +15,4 @@ create index runs_yielding on tandem.runs (workspace_id, concurrency_key, id)
   where status = 'queued' and ready is distinct from true and when_busy in ('queue-latest', 'replace');
 
 -- Runs whose wait is over take turns by workflow, like new ones.
-create index runs_due_by_workflow on tandem.runs (workspace_id, workflow_id, due_at)
-  where status = 'waiting' and due_at is not null;
+create index runs_due_by_workflow on tandem.runs (workspace_id, workflow_id, due_at) where status = 'waiting';

@@ -43,13 +43,25 @@ async function serve(endpoint: Endpoint, request: Request, response: Response): 
     ...getCaller(response),
     params: request.params,
     query: parseForm(searchOf(request.url)),
-    body: endpoint.body === undefined ? undefined : await readDocument(request, endpoint.yaml === true),
+    body: await readBodyOf(endpoint, request),
     header: (name) => request.get(name),
     file: openFile(request),
   });
   response.status(answer.status ?? 200).set({ "cache-control": "no-store", ...answer.headers });
   if (answer.file === undefined) response.json(answer.body);
   else await sendFile(answer.file, response);
+}
+
+/** Undefined where the endpoint takes no body, or can do without and none was sent. */
+async function readBodyOf({ body, yaml }: Endpoint, request: Request): Promise<Json | undefined> {
+  if (body === undefined) return undefined;
+  const isEmpty = request.headers["content-length"] === "0" || !hasBody(request);
+  if (isEmpty && body.safeParse(undefined).success) return undefined;
+  return readDocument(request, yaml === true);
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
 }
 
 /** Piece by piece, as fast as they are taken. One that fails on the way ends the connection: it is not whole. */

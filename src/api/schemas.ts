@@ -5,6 +5,8 @@ export const json = z.unknown().meta({ description: "Any JSON value" });
 /** A moment, ISO 8601 in UTC. */
 export const moment = z.iso.datetime();
 export const id = z.uuid();
+/** Since when a workflow is paused, and why. */
+export const paused = z.object({ since: moment, note: z.string().nullable() }).meta({ id: "Pause" });
 /** The `{id}` of a path. */
 export const idParams = z.strictObject({ id });
 

@@ -98,7 +98,7 @@ async function giveSlots(
       ), paused as (
         select id from tandem.workflows where workspace_id = $1::uuid and paused_at is not null
       ), ${workflowsSql("queues", "r.status = 'queued' and r.ready")},
-      ${workflowsSql("sleepers", "r.status = 'waiting' and r.due_at is not null")},
+      ${workflowsSql("sleepers", "r.status = 'waiting'")},
       candidates as (
         select d.id, s.workflow_id, 0 as priority, true as resumed from sleepers s,
           lateral (select r.id from tandem.runs r

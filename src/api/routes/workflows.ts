@@ -18,7 +18,7 @@ import type { SqlPool } from "../../sql.ts";
 import type { Workspace } from "../../workspace.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
-import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
+import { id, idParams, json, moment, pageOf, pageQuery, paused } from "../schemas.ts";
 import { describeTrigger, triggerDetailShape, type TriggerPlace } from "../trigger-details.ts";
 
 const status = z.enum(["draft", "active", "inactive"]);
@@ -49,6 +49,7 @@ const summaryShape = {
   status,
   version: z.int().meta({ description: "Number of the newest version" }),
   template: z.string().nullable(),
+  paused: paused.nullable().meta({ description: "Its triggers collect runs, which wait" }),
   createdAt: moment,
   updatedAt: moment,
 };
@@ -210,7 +211,7 @@ function newest({ draft, active }: Workflow): Version | null {
 }
 
 function summarise(workflow: Workflow) {
-  const { id: workflowId, key, name, template, createdAt, updatedAt } = workflow;
+  const { id: workflowId, key, name, template, paused: pause, createdAt, updatedAt } = workflow;
   return {
     id: workflowId,
     key,
@@ -218,6 +219,7 @@ function summarise(workflow: Workflow) {
     status: workflow.status,
     version: newest(workflow)?.number ?? 0,
     template,
+    paused: pause,
     createdAt,
     updatedAt,
   };
