@@ -1,5 +1,5 @@
 import { createHmac, createPublicKey, verify as verifySignature, type KeyObject } from "node:crypto";
-import type { Authentication, Refusal, SignedRequest, Verdict } from "./authentication.ts";
+import { refuse, type Authentication, type Refusal, type SignedRequest, type Verdict } from "./authentication.ts";
 import { decodeBase64, decodeKey } from "./base64.ts";
 import { isSame } from "./compare.ts";
 import { parseContent } from "./content.ts";
@@ -56,7 +56,11 @@ function read(request: SignedRequest, prefix: string): Signed | Refusal {
   if (typeof timestamp !== "string") return timestamp;
   const header = readHeader(request, `${prefix}-signature`, signatureCodes);
   if (typeof header !== "string") return header;
-  return { signatures: header.split(" "), timestamp, id };
+  const signatures = header.split(" ");
+  // Two headers that somebody joined on the way are no list.
+  if (!signatures.every((signature) => /^v\w+,[\w+/=-]*$/.test(signature)))
+    return refuse("signature-malformed", `The header ${prefix}-signature is not a list such as v1,… v1,….`);
+  return { signatures, timestamp, id };
 }
 
 function checkSigned(
