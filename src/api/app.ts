@@ -2,7 +2,9 @@ import express, { type Express, type Router } from "express";
 import type { StepKinds } from "../activities/step-kind.ts";
 import { ProblemError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { FinishedRuns } from "../runs/finished.ts";
 import type { SqlPool } from "../sql.ts";
+import type { Vault } from "../vault/vault.ts";
 import { authenticate } from "./auth.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -24,6 +26,9 @@ export interface AppParts {
   readonly trustProxy?: string | undefined;
   /** Of which versions are compiled. */
   readonly kinds: StepKinds;
+  readonly vault: Vault;
+  /** For senders who are answered when the run is over. */
+  readonly finished: FinishedRuns;
   readonly endpoints: readonly Endpoint[];
   /** The page `/mailbox`, which opens without a key and asks for it. */
   readonly mailboxPage: Router;
@@ -38,7 +43,7 @@ export function createApp(parts: AppParts): Express {
   const app = express();
   app.disable("x-powered-by").disable("etag").set("env", "production");
   app.set("trust proxy", parts.trustProxy ?? false);
-  app.all("/hooks/:token", hookRoute({ pool, metrics, kinds: parts.kinds }));
+  app.all("/hooks/:token", hookRoute({ ...parts, metrics }));
   app.use((_request, response, next) => {
     response.set({ "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" });
     next();

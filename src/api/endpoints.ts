@@ -3,16 +3,19 @@ import type { SqlPool } from "../sql.ts";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { admissionEndpoints } from "./routes/admission.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
 import { exportEndpoints } from "./routes/exports.ts";
 import { importEndpoints } from "./routes/imports.ts";
+import { launchEndpoints } from "./routes/launches.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { objectEndpoints } from "./routes/objects.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
 import { secretEndpoints } from "./routes/secrets.ts";
 import { viewEndpoints } from "./routes/views.ts";
+import { webhookEndpoints } from "./routes/webhooks.ts";
 import { workflowEndpoints } from "./routes/workflows.ts";
 import { settingsEndpoints } from "./routes/workspace.ts";
 import { workspaceEndpoints } from "./routes/workspaces.ts";
@@ -26,14 +29,20 @@ export interface EndpointParts {
   /** Whether versions activated from now on use the quick lane. */
   readonly quickLane: boolean;
   readonly vault: Vault;
+  /** Says that there are deliveries to replay. */
+  readonly ringReplays?: (() => void) | undefined;
 }
 
 /** Every endpoint under /api, in the order in which the document shows them. */
-export function createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane, vault }: EndpointParts): Endpoint[] {
+export function createEndpoints(parts: EndpointParts): Endpoint[] {
+  const { pool, publicUrl, kinds, triggerKinds, quickLane, vault } = parts;
   return [
     ...workflowEndpoints({ pool, publicUrl, catalog: { kinds, triggerKinds, quickLane } }),
+    ...launchEndpoints({ pool, kinds }),
     ...runEndpoints(pool),
-    ...deliveryEndpoints(pool),
+    ...admissionEndpoints(pool),
+    ...deliveryEndpoints(parts),
+    ...webhookEndpoints(parts),
     ...registryEndpoints({ kinds, triggerKinds }),
     ...objectEndpoints(pool),
     ...viewEndpoints(pool),

@@ -5,11 +5,13 @@ import { createMailbox } from "../mailbox/mailbox.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { createGatewayPool } from "./pool.ts";
+import { createFinishedRuns } from "../runs/finished.ts";
 import { triggerKinds } from "../triggers/registry.ts";
 import { readMasterKey } from "../vault/master-key.ts";
 import { createVault } from "../vault/vault.ts";
 import { createApp } from "./app.ts";
 import { createEndpoints } from "./endpoints.ts";
+import { createReplays } from "./hooks/replays.ts";
 import { listen } from "./listen.ts";
 import { mailboxPage } from "./mailbox/page.ts";
 import { createRestRouter } from "./rest/router.ts";
@@ -37,10 +39,14 @@ if (config.MAILBOX_SMTP_PORT !== undefined) {
   shutdown.defer("the mailbox", () => mailbox.stop());
 }
 
+const finished = createFinishedRuns(pool);
+const replays = createReplays({ pool, kinds, log });
 const app = createApp({
   pool,
   log,
   kinds,
+  vault,
+  finished,
   publicUrl: publicUrl(config),
   trustProxy: config.TRUST_PROXY,
   mailboxPage: mailboxPage(),
@@ -52,6 +58,7 @@ const app = createApp({
     triggerKinds,
     quickLane: config.QUICK_LANE,
     vault,
+    ringReplays: () => replays.ring(),
   }),
 });
 const listening = await listen(app, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {
@@ -59,5 +66,9 @@ const listening = await listen(app, { host: config.HOST, port: config.PORT }).ca
   return shutdown.end(1);
 });
 shutdown.defer("the listener", () => listening.close());
+// Who waits for a run's end is told its id, so that the listener can close.
+shutdown.defer("senders who wait", () => finished.stop());
+replays.start();
+shutdown.defer("replays of deliveries", () => replays.stop());
 log.info({ port: listening.port }, "the gateway is up");
 reportReady();

@@ -1,11 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { deliveryOutcomes, type DeliveryOutcome } from "../runs/delivery-log.ts";
 import { readBacklog, readStatus } from "../runs/status.ts";
 import type { SqlPool } from "../sql.ts";
+import { createQueueGauges } from "./queue-gauges.ts";
 
 /** What this gateway counts, and how Prometheus reads it. */
 export interface Metrics {
   /** One webhook request that was answered. */
-  countDelivery(outcome: "accepted" | "duplicate" | "refused", seconds: number): void;
+  countDelivery(outcome: DeliveryOutcome, seconds: number): void;
   /** The exposition format, with the backlog as Postgres has it now. */
   expose(): Promise<{ contentType: string; text: string }>;
 }
@@ -29,7 +31,7 @@ export function createMetrics(pool: SqlPool): Metrics {
     registers,
   });
   const gauges = createBacklogGauges(registry);
-  for (const outcome of ["accepted", "duplicate", "refused"]) deliveries.inc({ outcome }, 0);
+  for (const outcome of deliveryOutcomes) deliveries.inc({ outcome }, 0);
   return {
     countDelivery(outcome, took) {
       deliveries.inc({ outcome });
@@ -57,10 +59,11 @@ function createBacklogGauges(registry: Registry): { update(pool: SqlPool): Promi
     registers,
   });
   const workers = new Gauge({ name: "tandem_workers", help: "Workers seen within the last ten seconds", registers });
+  const queues = createQueueGauges(registry);
   return {
     async update(pool) {
       try {
-        const [backlog, status] = await Promise.all([readBacklog(pool), readStatus(pool)]);
+        const [backlog, status] = await Promise.all([readBacklog(pool), readStatus(pool), queues.update(pool)]);
         for (const name of ["queued", "starting", "running", "waiting"])
           runs.set({ status: name }, backlog.runs.get(name) ?? 0);
         outbox.set(backlog.outbox);

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Issue } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
-import { createStatement, sqlState, statementName, type Sql, type Statement } from "../sql.ts";
+import type { JsonObject } from "../json.ts";
+import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
 import { addRuns, type NewRun } from "./enqueue.ts";
 
 /** One request that arrived at a webhook, as the delivery log keeps it. */
@@ -16,14 +16,25 @@ export interface NewDelivery {
   readonly query: JsonObject;
   /** The bytes as received; null where they were not read to the end. */
   readonly body: Buffer | null;
+  /** The sender's address. */
+  readonly ip: string | null;
 }
 
-/** Why a delivery started nothing. */
-export interface Refusal {
-  readonly status: number;
+/** What there is to say of a delivery: why it was refused, or what did not go as it should. */
+export interface Reason {
   readonly code: string;
   readonly detail: string;
   readonly issues: readonly Issue[];
+}
+
+/** A delivery with the run that it starts. */
+export interface Accepted {
+  readonly delivery: NewDelivery;
+  readonly run: NewRun;
+  /** What the sender's header or body said. */
+  readonly dedupeKey: string | undefined;
+  /** What is to be said of it nevertheless. */
+  readonly reason?: Reason | undefined;
 }
 
 /** What became of an accepted delivery: its own run, or the run that the same key started before. */
@@ -34,20 +45,17 @@ export interface Acceptance {
 }
 
 const columns =
-  "id, workspace_id, workflow_id, trigger_id, outcome, status, reason, method, headers, query, body, body_bytes, dedupe_key, run_id";
+  "id, workspace_id, workflow_id, trigger_id, outcome, status, reason, method, headers, query, body, body_bytes, dedupe_key, run_id, ip";
 const window = "interval '7 days'";
 
 /**
  * Commits a delivery, its run and, where there is one, its dedupe key as one statement. When the key
  * started a run within the last seven days, the delivery is kept as a duplicate of that run instead.
- * `dedupeKey` is what the sender's header or body said.
  */
-export async function acceptDelivery(
-  sql: Sql,
-  { delivery, run, dedupeKey }: { delivery: NewDelivery; run: NewRun; dedupeKey: string | undefined },
-): Promise<Acceptance> {
+export async function acceptDelivery(sql: Sql, accepted: Accepted): Promise<Acceptance> {
+  const { delivery, run, dedupeKey } = accepted;
   if (dedupeKey === undefined) {
-    await insertAccepted(sql, delivery, run, undefined);
+    await insertAccepted(sql, accepted);
     return { runId: run.id, deliveryId: delivery.id, duplicate: false };
   }
   // The key is a plain insert, so that of many at once one commits and the others roll back whole;
@@ -55,7 +63,7 @@ export async function acceptDelivery(
   // taken away and the insert tried again.
   for (;;) {
     try {
-      await insertAccepted(sql, delivery, run, dedupeKey);
+      await insertAccepted(sql, accepted);
       return { runId: run.id, deliveryId: delivery.id, duplicate: false };
     } catch (error) {
       if (sqlState(error)?.constraint !== "webhook_keys_pkey") throw error;
@@ -66,38 +74,31 @@ export async function acceptDelivery(
   }
 }
 
-/** Keeps a delivery that was refused. It takes no dedupe key: a corrected one may follow. */
-export async function recordRefusal(
-  sql: Sql,
-  delivery: NewDelivery,
-  refusal: Refusal,
-  bodyBytes: number,
-): Promise<void> {
-  const { status, ...reason } = refusal;
+/** What became of a delivery that starts nothing. */
+export interface Kept {
+  readonly outcome: "refused" | "answered" | "captured";
+  /** What was answered. */
+  readonly status: number;
+  readonly reason?: Reason | undefined;
+  /** Where the body was not kept whole. */
+  readonly bodyBytes?: number;
+}
+
+/** Keeps a delivery that starts nothing. It takes no dedupe key: a corrected one may follow. */
+export async function keepDelivery(sql: Sql, delivery: NewDelivery, kept: Kept): Promise<void> {
   const statement = createStatement();
-  addDelivery(statement, delivery, {
-    outcome: "refused",
-    status,
-    reason: { ...reason },
-    bodyBytes,
-    dedupeKey: null,
-    run: "null::uuid",
-  });
+  addDelivery(statement, delivery, { ...kept, dedupeKey: null, run: "null::uuid" });
   await execute(sql, statement, "select 1");
 }
 
-async function insertAccepted(
-  sql: Sql,
-  delivery: NewDelivery,
-  newRun: NewRun,
-  dedupeKey: string | undefined,
-): Promise<void> {
+async function insertAccepted(sql: Sql, { delivery, run: newRun, dedupeKey, reason }: Accepted): Promise<void> {
   const statement = createStatement();
   const p = statement.param;
   addRuns(statement, [newRun]);
   addDelivery(statement, delivery, {
     outcome: "accepted",
     status: 202,
+    reason,
     dedupeKey: dedupeKey ?? null,
     run: p(newRun.id, "uuid"),
   });
@@ -135,17 +136,13 @@ async function dropExpiredKey(sql: Sql, delivery: NewDelivery, dedupeKey: string
   );
 }
 
-interface Fate {
-  readonly outcome: "accepted" | "duplicate" | "refused";
-  readonly status: number;
-  readonly reason?: { readonly [key: string]: unknown };
+interface Fate extends Omit<Kept, "outcome"> {
+  readonly outcome: Kept["outcome"] | "accepted" | "duplicate";
   readonly dedupeKey: string | null;
   /** SQL of the run's id. */
   readonly run: string;
   /** CTE that must have a row. */
   readonly from?: string;
-  /** Where the body was not kept whole. */
-  readonly bodyBytes?: number;
 }
 
 function addDelivery(statement: Statement, delivery: NewDelivery, fate: Fate): void {
@@ -156,7 +153,7 @@ function addDelivery(statement: Statement, delivery: NewDelivery, fate: Fate): v
      select ${p(delivery.id, "uuid")}, ${p(delivery.workspaceId, "uuid")}, ${p(delivery.workflowId, "uuid")},
        ${p(delivery.triggerId, "text")}, ${p(fate.outcome, "text")}, ${p(fate.status, "integer")}, ${p(fate.reason ?? null, "jsonb")},
        ${p(delivery.method, "text")}, ${p(delivery.headers, "jsonb")}, ${p(delivery.query, "jsonb")}, ${p(delivery.body, "bytea")},
-       ${p(fate.bodyBytes ?? delivery.body?.length ?? 0, "integer")}, ${p(fate.dedupeKey, "text")}, ${fate.run}
+       ${p(fate.bodyBytes ?? delivery.body?.length ?? 0, "integer")}, ${p(fate.dedupeKey, "text")}, ${fate.run}, ${p(delivery.ip, "text")}
      ${fate.from === undefined ? "" : `from ${fate.from}`}`,
   );
 }
@@ -168,44 +165,4 @@ async function execute<Row extends object>(sql: Sql, statement: Statement, selec
 
 function hashKey(dedupeKey: string): Buffer {
   return createHash("sha256").update(dedupeKey).digest();
-}
-
-/** A delivery as the log shows it. */
-export interface Delivery {
-  readonly id: string;
-  readonly workflowId: string;
-  readonly triggerId: string;
-  readonly receivedAt: string;
-  readonly outcome: "accepted" | "duplicate" | "refused";
-  readonly status: number;
-  readonly reason: Json;
-  readonly method: string;
-  readonly bodyBytes: number;
-  readonly dedupeKey: string | null;
-  readonly runId: string | null;
-}
-
-export interface DeliveryQuery {
-  readonly workspaceId: string;
-  readonly workflowId?: string | undefined;
-  readonly outcome?: Delivery["outcome"] | undefined;
-  /** Only deliveries older than this one. */
-  readonly before?: string | undefined;
-  readonly limit: number;
-}
-
-const listColumns = `d.id, d.workflow_id as "workflowId", d.trigger_id as "triggerId", d.received_at as "receivedAt", d.outcome, d.status,
-  d.reason, d.method, d.body_bytes as "bodyBytes", d.dedupe_key as "dedupeKey", d.run_id as "runId"`;
-
-/** Deliveries of a workspace, newest first, without headers and bodies. */
-export async function listDeliveries(sql: Sql, query: DeliveryQuery): Promise<Delivery[]> {
-  const text = `select ${listColumns} from tandem.deliveries d
-    where d.workspace_id = $1::uuid and ($2::uuid is null or d.workflow_id = $2) and ($3::text is null or d.outcome = $3)
-      and ($4::uuid is null or d.id < $4) order by d.id desc limit $5::integer`;
-  const { rows } = await sql.query<Omit<Delivery, "receivedAt"> & { receivedAt: Date }>({
-    name: statementName(text),
-    text,
-    values: [query.workspaceId, query.workflowId ?? null, query.outcome ?? null, query.before ?? null, query.limit],
-  });
-  return rows.map((row) => ({ ...row, receivedAt: row.receivedAt.toISOString() }));
 }

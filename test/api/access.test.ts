@@ -20,7 +20,12 @@ const operations = Object.entries(paths).flatMap(([path, methods]) =>
 );
 const closed = operations.filter(({ isOpen }) => !isOpen);
 /** A body that is looked at only once the address is found. */
-const bodies: Readonly<Record<string, Sent>> = { PUT: { body: hookDefinition("none") }, PATCH: { body: {} } };
+const bodies: Readonly<Record<string, Sent>> = {
+  POST: { body: {} },
+  PUT: { body: hookDefinition("none") },
+  PATCH: { body: {} },
+  "PUT /api/secrets/{id}": { body: { value: "a value" } },
+};
 const withId = (path: string, id: string): string => path.replaceAll(/\{\w+\}/g, id);
 
 describe("without a key", () => {
@@ -105,7 +110,7 @@ describe("an address", () => {
     "$method $path of what is no id, or nobody's, is 404",
     async ({ method, path }) => {
       for (const id of ["x", "1", "%00", "..%2f..%2fetc", createId()]) {
-        const answer = await call(method, withId(path, id), bodies[method] ?? {});
+        const answer = await call(method, withId(path, id), bodies[`${method} ${path}`] ?? bodies[method] ?? {});
         expect([id, answer.status]).toEqual([id, 404]);
       }
     },

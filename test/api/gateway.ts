@@ -1,6 +1,7 @@
 import { afterAll } from "vitest";
 import { createApp } from "../../src/api/app.ts";
 import { createEndpoints } from "../../src/api/endpoints.ts";
+import { createReplays } from "../../src/api/hooks/replays.ts";
 import { listen } from "../../src/api/listen.ts";
 import { mailboxPage } from "../../src/api/mailbox/page.ts";
 import { createRestRouter } from "../../src/api/rest/router.ts";
@@ -8,6 +9,7 @@ import type { StepKinds } from "../../src/activities/step-kind.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { createLog } from "../../src/log.ts";
 import type { SqlPool } from "../../src/sql.ts";
+import { createFinishedRuns } from "../../src/runs/finished.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createApiKey } from "../../src/vault/api-keys.ts";
 import { createTestWorkspace, recordKinds } from "../support/engine.ts";
@@ -72,20 +74,43 @@ export async function startGateway(
 }
 
 /** The app on a free port, over this pool; gives its address. */
-export async function serveGateway(pool: SqlPool, kinds: StepKinds): Promise<string> {
+export async function serveGateway(
+  pool: SqlPool,
+  kinds: StepKinds,
+  { trustProxy }: { trustProxy?: string } = {},
+): Promise<string> {
   const log = createLog("test", "fatal");
   const publicUrl = "https://crm.example";
+  const vault = createTestVault(pool);
+  const finished = createFinishedRuns(pool);
+  const replays = createReplays({ pool, kinds, log });
   const app = createApp({
     pool,
     log,
     kinds,
+    vault,
+    finished,
+    trustProxy,
     publicUrl,
     mailboxPage: mailboxPage(),
     rest: createRestRouter({ pool, log }),
-    endpoints: createEndpoints({ pool, publicUrl, kinds, triggerKinds, quickLane: true, vault: createTestVault(pool) }),
+    endpoints: createEndpoints({
+      pool,
+      publicUrl,
+      kinds,
+      triggerKinds,
+      quickLane: true,
+      vault,
+      ringReplays: () => replays.ring(),
+    }),
   });
+  replays.start();
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    finished.stop();
+    await server.close();
+    await replays.stop();
+  });
   return `http://127.0.0.1:${server.port}`;
 }
 

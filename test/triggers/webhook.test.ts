@@ -19,7 +19,11 @@ const objectOf = (properties: JsonObject, rest: JsonObject = {}): JsonObject => 
 
 describe("settings", () => {
   test("default to POST without authentication", () => {
-    expect(webhookSettings.parse({})).toEqual({ method: "POST", authentication: { kind: "none" } });
+    expect(webhookSettings.parse({})).toEqual({
+      method: "POST",
+      authentication: { kind: "none" },
+      maximumBytes: 1024 * 1024,
+    });
   });
 
   test.each([
@@ -41,7 +45,7 @@ describe("settings", () => {
     [{ authentication: { kind: "magic" } }],
     [{ dedupe: { header: "two words" } }],
     [{ dedupe: { path: "a..b" } }],
-    [{ answer: {} }],
+    [{ answer: { status: 500 } }],
   ])("refuse %j", (settings) => expect(webhookSettings.safeParse(settings).success).toBe(false));
 });
 

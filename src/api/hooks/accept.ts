@@ -1,73 +1,70 @@
-import type { Request } from "express";
-import type { StepKinds } from "../../activities/step-kind.ts";
 import { loadVersion } from "../../catalog/versions.ts";
 import type { FoundWebhook } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
-import { acceptDelivery, type Acceptance, type NewDelivery } from "../../runs/deliveries.ts";
-import { describeRun } from "../../runs/describe-run.ts";
 import type { Json, JsonObject } from "../../json.ts";
-import type { SqlPool } from "../../sql.ts";
-import { isFormType, mediaType, parseBody } from "../body/parse-body.ts";
-import { parseForm } from "../body/parse-form.ts";
-import { readBody } from "../body/read-body.ts";
-import { refuseMethod, searchOf } from "../mount.ts";
-import { getWebhookTrigger } from "./trigger.ts";
-
-/** What a webhook's body may weigh, as sent and inflated. */
-export const maxBodyBytes = 1024 * 1024;
-
-/** A delivery that is being read: what is known of it when it is refused goes into the log. */
-export type Incoming = { -readonly [Key in keyof NewDelivery]: NewDelivery[Key] };
+import { acceptDelivery, type NewDelivery, type Reason } from "../../runs/deliveries.ts";
+import { describeRun } from "../../runs/describe-run.ts";
+import type { Webhook } from "../../triggers/webhook.ts";
+import { evaluateAnswer } from "./answer.ts";
+import type { HookParts } from "./parts.ts";
+import type { Arrival, GivenAnswer, Received } from "./receive.ts";
+import type { Sent } from "./sent.ts";
 
 /**
- * The order in which a request earns its run: the workflow is active, the method fits, the body is
- * small enough, can be read, and is as the trigger declares it. Then delivery, run and dedupe key are
- * committed as one. Throws a ProblemError for the first that does not hold.
+ * Accepts what a sender who may send has sent, if it is as the trigger declares it: delivery, run and
+ * dedupe key are committed as one. Throws a ProblemError with 422 else.
  */
-export async function accept(
-  { pool, kinds }: { pool: SqlPool; kinds: StepKinds },
-  request: Request,
-  { webhook, incoming }: { webhook: FoundWebhook; incoming: Incoming },
-): Promise<Acceptance> {
-  if (webhook.versionId === null) {
-    throw new ProblemError(
-      410,
-      "workflow-inactive",
-      "This webhook's workflow is not active. Activate it to receive again.",
-    );
-  }
-  const version = await loadVersion(pool, webhook.versionId, { kinds });
-  const trigger = getWebhookTrigger(version, webhook.triggerId);
-  if (request.method !== trigger.method) refuseMethod([trigger.method])(request);
-  incoming.query = parseForm(searchOf(request.url));
-  incoming.body = await readBody(request, maxBodyBytes);
-  const contentType = request.headers["content-type"];
-  const sent = await parseBody(incoming.body, contentType);
-  const { body, issues } = trigger.checkBody(sent, { fromText: isFormType(mediaType(contentType)) });
-  if (issues.length > 0) {
-    throw new ProblemError(
-      422,
-      "invalid-body",
-      "The body is not as the trigger declares it. `issues` names each fault.",
-      { issues },
-    );
-  }
-  const dedupeKey = trigger.dedupeKey({ headers: incoming.headers, body });
-  return acceptDelivery(pool, {
+export async function acceptBody(
+  { pool, kinds }: Pick<HookParts, "pool" | "kinds">,
+  { found, incoming }: Pick<Arrival, "found" | "incoming">,
+  { webhook, sent }: { webhook: Webhook; sent: Sent },
+): Promise<Received> {
+  const body = fitBody(webhook, sent);
+  const trigger = triggerOf(found.triggerId, incoming, body);
+  const run = describeRun({ ...found, version: await loadVersion(pool, getVersionId(found), { kinds }) }, { trigger });
+  const answerFor = (runId: string): GivenAnswer | string | undefined => {
+    const { answer } = webhook;
+    if (answer?.when === "finished") return { whenFinishedWithinMs: answer.withinMs };
+    return answer && evaluateAnswer(answer, { webhook: found, trigger, runId });
+  };
+  const answer = answerFor(run.id);
+  const acceptance = await acceptDelivery(pool, {
     delivery: incoming,
-    run: describeRun({ ...webhook, version }, { trigger: triggerOf(webhook, incoming, body) }),
-    dedupeKey,
+    run,
+    dedupeKey: webhook.dedupeKey({ headers: incoming.headers, body }),
+    reason: typeof answer === "string" ? unanswerable(answer) : undefined,
   });
+  // One that came before is answered in the name of the run that it started then.
+  const given = acceptance.duplicate ? answerFor(acceptance.runId) : answer;
+  return {
+    outcome: acceptance.duplicate ? "duplicate" : "accepted",
+    acceptance,
+    answer: typeof given === "string" ? undefined : given,
+  };
 }
 
-function triggerOf(webhook: FoundWebhook, incoming: Incoming, body: Json): JsonObject {
-  return {
-    id: webhook.triggerId,
-    kind: "webhook",
-    deliveryId: incoming.id,
-    method: incoming.method,
-    body,
-    headers: incoming.headers,
-    query: incoming.query,
-  };
+/** The body with its values fitted to what the trigger declares. Throws a ProblemError with 422. */
+export function fitBody(webhook: Webhook, sent: Sent): Json {
+  const { body, issues } = webhook.checkBody(sent.body, { fromText: sent.fromText });
+  if (issues.length === 0) return body;
+  const detail = "The body is not as the trigger declares it. `issues` names each fault.";
+  throw new ProblemError(422, "invalid-body", detail, { issues });
+}
+
+/** What a run reads as `trigger`. */
+export function triggerOf(
+  id: string,
+  { id: deliveryId, method, headers, query }: Pick<NewDelivery, "id" | "method" | "headers" | "query">,
+  body: Json,
+): JsonObject {
+  return { id, kind: "webhook", deliveryId, method, body, headers: { ...headers }, query };
+}
+
+function getVersionId({ versionId, triggerId }: FoundWebhook): string {
+  if (versionId === null) throw new Error(`The webhook ${triggerId} is not armed.`);
+  return versionId;
+}
+
+function unanswerable(detail: string): Reason {
+  return { code: "answer-expression", detail, issues: [] };
 }

@@ -13,10 +13,13 @@ const secretHeaders = new Set([
   "x-forwarded-client-cert",
 ]);
 
-/** Headers by lower-case name, without those that authenticate; one sent more than once is joined by commas. */
-export function keptHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+/**
+ * Headers by lower-case name, without those that authenticate, of which `sensitive` are this webhook's
+ * own; one sent more than once is joined by commas.
+ */
+export function keptHeaders(headers: IncomingHttpHeaders, sensitive: ReadonlySet<string>): Record<string, string> {
   const kept = Object.entries(headers).flatMap(([name, value]): Array<[string, string]> => {
-    if (value === undefined || secretHeaders.has(name)) return [];
+    if (value === undefined || secretHeaders.has(name) || sensitive.has(name)) return [];
     return [[name, typeof value === "string" ? value : value.join(", ")]];
   });
   return Object.fromEntries(kept);

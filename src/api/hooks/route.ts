@@ -1,75 +1,73 @@
-import type { Request, RequestHandler } from "express";
-import type { StepKinds } from "../../activities/step-kind.ts";
+import type { Request, RequestHandler, Response } from "express";
 import { findWebhook, type FoundWebhook } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
-import { createId } from "../../ids.ts";
-import { recordRefusal, type Acceptance } from "../../runs/deliveries.ts";
 import { ringDispatcher } from "../../runs/doorbell.ts";
-import type { SqlPool } from "../../sql.ts";
-import type { Metrics } from "../metrics.ts";
-import { toProblemError } from "../problem.ts";
-import { accept, maxBodyBytes, type Incoming } from "./accept.ts";
-import { keptHeaders } from "./headers.ts";
-
-interface HookParts {
-  readonly pool: SqlPool;
-  readonly metrics: Metrics;
-  readonly kinds: StepKinds;
-}
+import { sendAnswer, sendFinished, sendText } from "./answer.ts";
+import { allowOrigin, answerPreflight } from "./cors.ts";
+import { loadHook } from "./load-hook.ts";
+import type { HookParts } from "./parts.ts";
+import { receive, type Received } from "./receive.ts";
 
 /**
- * `/hooks/:token`, any method. Answers 202 after the commit. Whatever is refused once the token is
- * known is kept in the delivery log with its reason; only an unknown token belongs to nobody.
+ * `/hooks/:token`, any method. Answers after the commit: 202, or what the trigger says. Whatever is
+ * refused once the token is known is kept in the delivery log with its reason; only an unknown token
+ * belongs to nobody.
  */
 export function hookRoute(parts: HookParts): RequestHandler<{ token: string }> {
   const { pool, metrics } = parts;
   return async (request, response) => {
     const startedAt = performance.now();
-    const webhook = await findWebhook(pool, request.params.token);
-    if (webhook === undefined) throw new ProblemError(404, "webhook-not-found", "There is no webhook at this address.");
-    const received = await receive(parts, request, webhook);
-    const seconds = (performance.now() - startedAt) / 1_000;
-    if (received instanceof ProblemError) {
-      metrics.countDelivery("refused", seconds);
-      throw received;
-    }
-    ringDispatcher(pool);
-    metrics.countDelivery(received.duplicate ? "duplicate" : "accepted", seconds);
-    response.status(202).json(received);
+    const found = await findWebhook(pool, request.params.token);
+    if (found === undefined) throw new ProblemError(404, "webhook-not-found", "There is no webhook at this address.");
+    if (await concernsOrigin(parts, { request, response, found })) return;
+    const received = await receive(parts, request, found);
+    metrics.countDelivery(received.outcome, (performance.now() - startedAt) / 1_000);
+    await respond(parts, response, received);
   };
 }
 
-/** Accepts, or gives the refusal that it has kept. Throws where nothing could be kept. */
-async function receive(
-  { pool, kinds }: HookParts,
-  request: Request,
-  webhook: FoundWebhook,
-): Promise<Acceptance | ProblemError> {
-  const incoming: Incoming = {
-    id: createId(),
-    workspaceId: webhook.workspace.id,
-    workflowId: webhook.workflowId,
-    triggerId: webhook.triggerId,
-    method: request.method,
-    headers: keptHeaders(request.headers),
-    query: {},
-    body: null,
-  };
-  try {
-    return await accept({ pool, kinds }, request, { webhook, incoming });
-  } catch (thrown) {
-    const problem = toProblemError(thrown);
-    if (problem.status >= 500) throw thrown;
-    const { status, code, message: detail, issues } = problem;
-    await recordRefusal(pool, incoming, { status, code, detail, issues }, incoming.body?.length ?? sizeOf(request));
-    return problem;
+/** What a browser must know to let a page send and read. True: it only asked, and is answered. */
+async function concernsOrigin(
+  { pool }: HookParts,
+  { request, response, found }: { request: Request; response: Response; found: FoundWebhook },
+): Promise<boolean> {
+  if (request.headers.origin === undefined) return false;
+  const hook = await loadHook(pool, found).catch(() => undefined);
+  if (hook === undefined) return false;
+  allowOrigin(hook.webhook, request, response);
+  return answerPreflight(hook.webhook, request, response);
+}
+
+async function respond(parts: HookParts, response: Response, received: Received): Promise<void> {
+  switch (received.outcome) {
+    case "refused":
+      throw received.problem;
+    case "answered":
+      return sendText(response, received.text);
+    case "captured":
+      response.status(202).json({ captured: true, deliveryId: received.deliveryId });
+      return;
+    case "accepted":
+    case "duplicate":
+      ringDispatcher(parts.pool);
+      await respondAccepted(parts, response, received);
   }
 }
 
-/** What a body that was not read whole weighed, as far as is known. */
-function sizeOf(request: Request): number {
-  const announced = Number(
-    request.headers["content-length"] ?? (request.headers["transfer-encoding"] === undefined ? 0 : maxBodyBytes + 1),
-  );
-  return Math.min(announced, 2_147_483_647);
+/** At once, or when the run is over, as the trigger says. Who has hung up waits no longer. */
+async function respondAccepted(
+  { finished }: HookParts,
+  response: Response,
+  { acceptance, answer }: Received & { outcome: "accepted" | "duplicate" },
+): Promise<void> {
+  if (answer === undefined) {
+    response.status(202).json(acceptance);
+    return;
+  }
+  if (!("whenFinishedWithinMs" in answer)) return sendAnswer(response, answer);
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const withinMs = answer.whenFinishedWithinMs;
+  const run = await finished.wait(acceptance.runId, { withinMs, signal: gone.signal });
+  if (!gone.signal.aborted) sendFinished(response, run, acceptance);
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { compileValue, type Evaluation } from "../../definition/expressions.ts";
 import { durationMs, durationSchema } from "../../definition/schema.ts";
 import { at as placeOf, type Issue } from "../../errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../../json.ts";
 
 /** The longest that a sender is kept waiting for a run's end. */
 export const longestWaitMs = 30_000;
@@ -91,7 +91,9 @@ export function checkAnswer(settings: AnswerSettings, at: string): Issue[] {
       message: `an answer is given before the run: it reads "trigger", "settings" and "run.id" only, not "${path.join(".")}"`,
     }));
   const type = typeOf(settings.headers);
-  const typed = type?.includes("{{") ? [{ path: placeOf(at, "headers.content-type"), message: "must be written out" }] : [];
+  const typed = type?.includes("{{")
+    ? [{ path: placeOf(at, "headers.content-type"), message: "must be written out" }]
+    : [];
   return [...issues, ...strange, ...typed];
 }
 
@@ -110,7 +112,7 @@ function typeOf(headers: Readonly<Record<string, string>> | undefined): string |
 
 function written(headers: Json | undefined, body: Json | undefined): Pick<ReadyAnswer, "headers" | "text"> {
   const named = Object.entries(headers !== undefined && isJsonObject(headers) ? headers : {}).map(
-    ([name, value]): [string, string] => [name.toLowerCase(), String(value)],
+    ([name, value]): [string, string] => [name.toLowerCase(), textOf(value) ?? ""],
   );
   const given = Object.fromEntries(named);
   if (body === undefined) return { headers: given, text: "" };

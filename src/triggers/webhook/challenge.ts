@@ -1,11 +1,19 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { didYouMean } from "../../definition/suggest.ts";
+import { at as placeOf, type Issue } from "../../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../../json.ts";
+import type { Secrets } from "./authentication/authentication.ts";
+import { isSame } from "./authentication/compare.ts";
 
 /** The longest text that is given back: real ones are far shorter. */
 const mostCharacters = 2_048;
 
 const parameter = z.string().regex(/^[\w.$-]{1,100}$/, "a query parameter's name");
+
+const secretName = z
+  .string()
+  .regex(/^[A-Za-z_]\w{0,63}$/, "the name of a secret, such as META_VERIFY_TOKEN")
+  .meta({ description: "Name of the secret that the sender must show" });
 
 const slack = z
   .strictObject({ kind: z.literal("slack") })
@@ -14,7 +22,7 @@ const slack = z
 const verifyToken = z
   .strictObject({
     kind: z.literal("verify-token"),
-    secret: z.string().min(1).max(100).meta({ description: "Name of the secret that the sender must show" }),
+    secret: secretName,
     token: parameter.default("hub.verify_token"),
     challenge: parameter.default("hub.challenge"),
     mode: parameter.nullable().default("hub.mode").meta({ description: "If given, it must say `subscribe`" }),
@@ -40,7 +48,7 @@ export interface Challenge {
   /** Query parameters that must not be logged or reach a run. */
   readonly sensitiveQuery: readonly string[];
   /** Looks at the address alone, before the sender is authenticated. */
-  answerQuery(request: { method: string; query: JsonObject }, secrets: ReadonlyMap<string, readonly Buffer[]>): ChallengeAnswer;
+  answerQuery(request: { method: string; query: JsonObject }, secrets: Secrets): ChallengeAnswer;
   /** Looks at the body of a sender who is authenticated. */
   answerBody(body: Json): ChallengeAnswer;
 }
@@ -59,17 +67,28 @@ export function compileChallenge(settings: ChallengeSettings): Challenge {
     case "echo":
       return {
         ...none,
-        answerQuery: ({ method, query }) => (method === "GET" || method === "POST" ? echoed(query[settings.parameter]) : undefined),
+        answerQuery: ({ method, query }) =>
+          method === "GET" || method === "POST" ? echoed(query[settings.parameter]) : undefined,
       };
     case "verify-token":
       return {
         ...none,
         secretNames: [settings.secret],
-        sensitiveQuery: [settings.token.toLowerCase()],
+        sensitiveQuery: [settings.token],
         answerQuery: ({ method, query }, secrets) =>
           method === "GET" ? answerHandshake(settings, query, secrets.get(settings.secret) ?? []) : undefined,
       };
   }
+}
+
+/** A fault where the secret that is named is none of these. */
+export function checkChallenge(
+  settings: ChallengeSettings,
+  { secretNames, at }: { secretNames: ReadonlySet<string>; at: string },
+): Issue[] {
+  if (settings.kind !== "verify-token" || secretNames.has(settings.secret)) return [];
+  const meant = didYouMean(settings.secret, secretNames) || "; make it by POST /api/secrets";
+  return [{ path: placeOf(at, "secret"), message: `there is no secret "${settings.secret}"${meant}` }];
 }
 
 function answerVerification(body: Json): ChallengeAnswer {
@@ -87,16 +106,9 @@ function answerHandshake(
   const said = mode === null ? undefined : query[mode];
   if (said !== undefined && said !== "subscribe") return { refused: `${mode} is not "subscribe"` };
   if (secrets.length === 0) return { refused: "the secret of its verify token is missing" };
-  return isAnyOf(shown, secrets) ? asked : { refused: "the verify token is another" };
+  return secrets.some((secret) => isSame(shown, secret)) ? asked : { refused: "the verify token is another" };
 }
 
 function echoed(value: Json | undefined): ChallengeAnswer {
   return typeof value === "string" && value !== "" && value.length <= mostCharacters ? { text: value } : undefined;
-}
-
-/** In constant time: of digests, which are of one length. */
-function isAnyOf(text: string, secrets: readonly Buffer[]): boolean {
-  const digest = (value: string | Buffer): Buffer => createHash("sha256").update(value).digest();
-  const shown = digest(text);
-  return secrets.reduce((equal, secret) => timingSafeEqual(shown, digest(secret)) || equal, false);
 }

@@ -62,11 +62,21 @@ async function furnish() {
     company,
     person,
     task,
+    workflow,
     records: [company, person, opportunity, task, note, target, deleted, thing],
     objects: [idOf(object), idOf(described)],
     fields: [...fields, ...(described["fields"] as JsonObject[]).flatMap((f) => (f["id"] === null ? [] : [idOf(f)]))],
     index: idOf(index),
-    others: [idOf(view), workflow, String(accepted["runId"]), idOf(apiKey), idOf(secret), idOf(imported), workspaceId],
+    others: [
+      idOf(view),
+      workflow,
+      String(accepted["runId"]),
+      String(accepted["deliveryId"]),
+      idOf(apiKey),
+      idOf(secret),
+      idOf(imported),
+      workspaceId,
+    ],
   };
 }
 
@@ -83,6 +93,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   object: ["isolatedThing", "isolatedThings", ...mine.objects],
   field: ["isolatedText", ...mine.fields.slice(0, 3)],
   index: [mine.index],
+  trigger: ["form"],
 };
 const foreign = new Set([...everyId, "isolatedThing", "isolatedThings", "isolatedText"]);
 
@@ -99,6 +110,11 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/workflows/{id}/activate": {},
   "POST /api/workflows/{id}/deactivate": {},
   "POST /api/runs/{id}/cancel": {},
+  "POST /api/deliveries/{id}/replay": {},
+  "POST /api/deliveries/replay": { filter: { workflowId: mine.workflow } },
+  "POST /api/deliveries/replays/{id}/cancel": {},
+  "POST /api/workflows/{id}/webhooks/{trigger}/rotate": { overlap: "0s" },
+  "POST /api/workflows/{id}/webhooks/{trigger}/capture": {},
   "POST /api/objects": { name: "other", plural: "others", label: "Other" },
   "PATCH /api/objects/{object}": { label: "Taken over" },
   "POST /api/objects/{object}/fields": { name: "added", label: "Added", type: "TEXT" },
