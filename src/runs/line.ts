@@ -26,86 +26,89 @@ export type Verdict =
  * another workflow that shares the key is impatient.
  */
 export function judgeLine(key: string, runs: readonly Standing[]): Verdict[] {
-  const holding = inOrder(runs.filter(({ place }) => place === "holds"));
-  const line = inOrder(runs.filter(({ place }) => place === "in-line"));
-  const verdicts = new Map<string, Verdict>();
-  const cancelled = new Set<string>();
-
-  /** Lets go who stands first, up to a run: those after it come after who is still to be judged. */
-  function letGo(upTo?: Standing): void {
-    for (let head = line[0]; head !== undefined && holding.length < head.limit; head = line[0]) {
-      if (upTo !== undefined && head.id > upTo.id) return;
-      line.shift();
-      holding.push(head);
-      verdicts.set(head.id, { id: head.id, kind: "goes" });
-    }
+  const line = createLine(runs);
+  for (const run of inOrder(runs.filter(({ place }) => place === "new"))) {
+    line.join(run);
+    line.letGo(run);
+    if (line.waiting.includes(run)) for (const leaving of policies[run.whenBusy](line, run, key)) line.leave(leaving);
+    line.letGo(run);
   }
+  line.letGo();
+  return line.verdicts();
+}
 
-  function leave(run: Standing, reason: RunReason): void {
-    if (run.started) {
-      // It holds the key until its workflow has ended: the one in its place starts after it.
-      cancelled.add(run.id);
-      verdicts.set(run.id, { id: run.id, kind: "cancelled", reason });
-      return;
-    }
-    remove(line, run);
-    remove(holding, run);
-    verdicts.set(run.id, { id: run.id, kind: "skipped", reason });
-  }
+interface Line {
+  /** Who holds the key, the oldest first. */
+  readonly holding: readonly Standing[];
+  /** Who waits for it, in order. */
+  readonly waiting: readonly Standing[];
+}
 
-  const standDown: { readonly [policy in WhenBusy]: (run: Standing) => void } = {
-    queue: () => {},
-    skip(run) {
-      const holder = holding[0] ?? line[0] ?? run;
-      leave(run, {
-        code: "busy",
-        message: `Run ${holder.id} holds the concurrency key "${key}", which lets ${run.limit} go at once.`,
+/** A run that has to leave, and why. */
+interface Leaving {
+  readonly run: Standing;
+  readonly reason: RunReason;
+}
+
+/** Who leaves when a run finds no room. */
+const policies: { readonly [policy in WhenBusy]: (line: Line, run: Standing, key: string) => Leaving[] } = {
+  queue: () => [],
+  skip({ holding, waiting }, run, key) {
+    const holder = holding[0] ?? waiting[0] ?? run;
+    const message = `Run ${holder.id} holds the concurrency key "${key}", which lets ${run.limit} go at once.`;
+    return [{ run, reason: { code: "busy", message } }];
+  },
+  "queue-latest"({ waiting }, run, key) {
+    const peers = waiting.filter(({ whenBusy }) => whenBusy === run.whenBusy);
+    const message = `Run ${peers.at(-1)?.id} came later and waits for the concurrency key "${key}" in its stead.`;
+    return peers.slice(0, -1).map((older) => ({ run: older, reason: { code: "superseded", message } }));
+  },
+  replace({ holding, waiting }, run, key) {
+    let peers = inOrder(
+      [...holding, ...waiting].filter(({ whenBusy, cancelling }) => whenBusy === run.whenBusy && !cancelling),
+    );
+    // It gives way itself to those that came after it, where it is judged late, or again.
+    return peers
+      .filter(({ id }) => id >= run.id)
+      .flatMap((newer) => {
+        const message = `Run ${newer.id} came later and takes its place at the concurrency key "${key}".`;
+        const older = peers.filter(({ id }) => id <= newer.id).slice(0, -newer.limit);
+        peers = peers.filter((peer) => !older.includes(peer));
+        return older.map((leaving) => ({ run: leaving, reason: { code: "replaced", message } }));
       });
+  },
+};
+
+function createLine(runs: readonly Standing[]) {
+  const holding = inOrder(runs.filter(({ place }) => place === "holds"));
+  const waiting = inOrder(runs.filter(({ place }) => place === "in-line"));
+  const verdicts = new Map<string, Verdict>();
+  return {
+    holding,
+    waiting,
+    verdicts: () => [...verdicts.values()],
+    join(run: Standing): void {
+      waiting.splice(waiting.findLastIndex(({ id }) => id < run.id) + 1, 0, run);
+      verdicts.set(run.id, { id: run.id, kind: "waits" });
     },
-    "queue-latest"() {
-      const peers = line.filter(({ whenBusy }) => whenBusy === "queue-latest");
-      const latest = peers.pop();
-      for (const run of peers)
-        leave(run, {
-          code: "superseded",
-          message: `Run ${latest?.id} came later and waits for the concurrency key "${key}" in its stead.`,
-        });
+    /** Lets go who stands first, up to a run: those after it come after who is still to be judged. */
+    letGo(upTo?: Standing): void {
+      for (let head = waiting[0]; head !== undefined && holding.length < head.limit; head = waiting[0]) {
+        if (upTo !== undefined && head.id > upTo.id) return;
+        waiting.shift();
+        holding.push(head);
+        verdicts.set(head.id, { id: head.id, kind: "goes" });
+      }
     },
-    replace({ limit }) {
-      const peers = inOrder([...holding, ...line].filter((run) => run.whenBusy === "replace" && !isEnding(run)));
-      const newest = peers.at(-1);
-      for (const run of peers.slice(0, Math.max(peers.length - limit, 0)))
-        leave(run, {
-          code: "replaced",
-          message: `Run ${newest?.id} came later and takes its place at the concurrency key "${key}".`,
-        });
+    /** One that has started holds the key until its workflow has ended: who takes its place starts after it. */
+    leave({ run, reason }: Leaving): void {
+      verdicts.set(run.id, { id: run.id, kind: run.started ? "cancelled" : "skipped", reason });
+      const [list, at] = waiting.includes(run) ? [waiting, waiting.indexOf(run)] : [holding, holding.indexOf(run)];
+      list.splice(at, 1, ...(run.started ? [{ ...run, cancelling: true }] : []));
     },
   };
-
-  function isEnding(run: Standing): boolean {
-    return run.cancelling || cancelled.has(run.id);
-  }
-
-  for (const run of inOrder(runs.filter(({ place }) => place === "new"))) {
-    verdicts.set(run.id, { id: run.id, kind: "waits" });
-    insert(line, run);
-    letGo(run);
-    if (verdicts.get(run.id)?.kind === "waits") standDown[run.whenBusy](run);
-    letGo(run);
-  }
-  letGo();
-  return [...verdicts.values()];
 }
 
 function inOrder(runs: readonly Standing[]): Standing[] {
   return runs.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-}
-
-function insert(line: Standing[], run: Standing): void {
-  line.splice(line.findLastIndex(({ id }) => id < run.id) + 1, 0, run);
-}
-
-function remove(runs: Standing[], run: Standing): void {
-  const at = runs.indexOf(run);
-  if (at >= 0) runs.splice(at, 1);
 }
