@@ -109,6 +109,8 @@ const bodies: Readonly<Record<string, Json>> = {
   "PUT /api/workflows/{id}/settings": {},
   "POST /api/workflows/{id}/activate": {},
   "POST /api/workflows/{id}/deactivate": {},
+  "POST /api/workflows/{id}/pause": { note: "Taken over" },
+  "POST /api/workflows/{id}/resume": {},
   "POST /api/runs/{id}/cancel": {},
   "POST /api/deliveries/{id}/replay": {},
   "POST /api/deliveries/replay": { filter: { workflowId: mine.workflow } },
