@@ -13,6 +13,8 @@ export interface Environment {
   loadVersion(versionId: string): Promise<LoadedVersion>;
   /** Called after a run was closed or began to wait: a slot is free. */
   slotFreed(): void;
+  /** Called after a step's change of records was committed: its events wait. */
+  recordsChanged(): void;
 }
 
 /** A step's view of its run. */

@@ -115,6 +115,7 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
 
   function accept(step: PlanStep, path: string, startedAt: Date, performed: Performed): Verdict {
     if (performed.sealed) {
+      environment.recordsChanged();
       for (const row of pending) sealed.set(row.path, row.verdict);
       pending = [];
       sealed.set(path, performed.verdict);

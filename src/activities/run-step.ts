@@ -94,7 +94,8 @@ async function tryStep(environment: Environment, attempted: Try): Promise<StepAn
         },
       });
     });
-    if (!performed.sealed) await sealRows(environment.pool, input, [rowOf(step, own, performed)]);
+    if (performed.sealed) environment.recordsChanged();
+    else await sealRows(environment.pool, input, [rowOf(step, own, performed)]);
     return answerOf(performed);
   } catch (error) {
     const meaning = meaningOf(error);

@@ -24,15 +24,33 @@ export type RecordCondition =
   | { not: RecordCondition }
   | { field: string; operator: Operator; value?: Json | undefined };
 
-const onRecordTriggersOnly = new Set(["changed", "changedFrom", "became"]);
+/** Operators that compare a record with what it was: of record triggers only. `became`: is now, and was not before. */
+export const changeOperators = ["changed", "changedFrom", "became"] as const;
 
-const operator = z.enum(operators, {
-  error({ input }) {
-    if (typeof input !== "string") return "an operator is needed, such as equals";
-    if (onRecordTriggersOnly.has(input)) return `the operator "${input}" is for conditions of record triggers only`;
-    return `unknown operator "${input}"${didYouMean(input, operators)}`;
-  },
-});
+export type ChangeOperator = (typeof changeOperators)[number];
+export type EventOperator = Operator | ChangeOperator;
+
+/** A condition on a record's change: the leaves name fields of the record itself. */
+export type EventCondition =
+  | { all: EventCondition[] }
+  | { any: EventCondition[] }
+  | { not: EventCondition }
+  | { field: string; operator: EventOperator; value?: Json | undefined };
+
+const onRecordTriggersOnly: ReadonlySet<string> = new Set(changeOperators);
+
+function operatorOf<const Name extends string>(names: readonly Name[]): z.ZodType<Name> {
+  return z.enum(names as readonly [Name, ...Name[]], {
+    error({ input }) {
+      if (typeof input !== "string") return "an operator is needed, such as equals";
+      if (onRecordTriggersOnly.has(input)) return `the operator "${input}" is for conditions of record triggers only`;
+      return `unknown operator "${input}"${didYouMean(input, names)}`;
+    },
+  });
+}
+
+const operator = operatorOf(operators);
+const eventOperator = operatorOf([...operators, ...changeOperators]);
 
 const valueLeaf = z
   .strictObject({ left: z.json(), operator, right: z.json().optional() })
@@ -40,14 +58,24 @@ const valueLeaf = z
 const recordLeaf = z
   .strictObject({ field: z.string().min(1).max(200), operator, value: z.json().optional() })
   .superRefine((leaf, context) => checkOther(leaf, "value", context));
+const eventLeaf = z
+  .strictObject({ field: z.string().min(1).max(200), operator: eventOperator, value: z.json().optional() })
+  .superRefine(({ operator: named, value }, context) => {
+    // Of a change, `changed` asks no more than whether there is one; the others compare.
+    if (named === "changed") checkOther({ operator: "isNotEmpty", value }, "value", context, named);
+    else if (named === "changedFrom" || named === "became")
+      checkOther({ operator: "equals", value }, "value", context, named);
+    else checkOther({ operator: named, value }, "value", context);
+  });
 
 /** The other side is there where the operator needs one, and of the kind that it takes. */
 function checkOther(
   leaf: { readonly operator: Operator; readonly right?: Json | undefined; readonly value?: Json | undefined },
   key: "right" | "value",
   context: z.core.$RefinementCtx,
+  name: EventOperator = leaf.operator,
 ): void {
-  const message = faultOfOther(leaf.operator, leaf[key]);
+  const message = faultOfOther(leaf.operator, leaf[key], name);
   if (message === undefined) return;
   const isThere = leaf[key] !== undefined;
   context.addIssue({ code: "custom", path: isThere ? [key] : [], message: isThere ? message : `${message}: "${key}"` });
@@ -74,6 +102,7 @@ function conditionOf<Node>(leaf: z.ZodType<Node>): z.ZodType<Node> {
 export const conditionSchema: z.ZodType<Condition> = conditionOf<Condition>(valueLeaf);
 /** Before expressions are evaluated a leaf's value may be any JSON. */
 export const recordConditionSchema: z.ZodType<RecordCondition> = conditionOf<RecordCondition>(recordLeaf);
+export const eventConditionSchema: z.ZodType<EventCondition> = conditionOf<EventCondition>(eventLeaf);
 
 type Test = (evaluation: Evaluation) => boolean;
 

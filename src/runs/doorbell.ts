@@ -9,6 +9,8 @@ export const channels = {
   /** Triggers were armed, or switched on or off. */
   triggers: "tandem_triggers",
   launches: "tandem_launches",
+  /** A schedule is to be paused or resumed, previewed or filled back. */
+  schedules: "tandem_schedules",
 } as const;
 
 export type Channel = (typeof channels)[keyof typeof channels];
@@ -51,6 +53,11 @@ export function ring(pool: Sql, channel: Channel): void {
 /** Tells the workers' dispatchers that runs may be waiting for them. */
 export function ringDispatcher(pool: Sql): void {
   ring(pool, channels.dispatcher);
+}
+
+/** Tells the workers' relays that records were changed. */
+export function ringRelay(pool: Sql): void {
+  ring(pool, channels.relay);
 }
 
 /**

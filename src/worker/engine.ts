@@ -8,6 +8,7 @@ import { createDispatcher } from "../runs/dispatcher.ts";
 import type { Loop } from "../runs/loop.ts";
 import { createReconciler } from "../runs/reconciler.ts";
 import type { SqlPool } from "../sql.ts";
+import { createScheduleLoops } from "./schedules.ts";
 import {
   createStarter,
   createWitness,
@@ -21,6 +22,8 @@ import { createWorkers } from "./workers.ts";
 export interface Engine {
   /** Says that runs may be ready, or cancels asked for. */
   ring(): void;
+  /** Says that triggers may have changed, or that something is asked of a schedule. */
+  ringTriggers(): void;
   /** Rejects when a worker cannot go on. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -34,6 +37,8 @@ export async function startEngine(parts: {
   /** Id of the installation: the prefix of its task queues. */
   installation: string;
   owner: string;
+  /** Called after a step's change of records was committed. */
+  recordsChanged?: () => void;
   log: Log;
   bundlePath?: string;
   overrides?: Partial<WorkerOptions>;
@@ -41,7 +46,14 @@ export async function startEngine(parts: {
   const { pool, config, link, kinds, installation, owner, log } = parts;
   let dispatcher: Loop | undefined;
   const load = (versionId: string): Promise<LoadedVersion> => loadVersion(pool, versionId, { kinds });
-  const activities = createActivities({ pool, kinds, log, loadVersion: load, slotFreed: () => dispatcher?.ring() });
+  const activities = createActivities({
+    pool,
+    kinds,
+    log,
+    loadVersion: load,
+    slotFreed: () => dispatcher?.ring(),
+    recordsChanged: () => parts.recordsChanged?.(),
+  });
   const workers = await createWorkers({
     link,
     config,
@@ -55,16 +67,22 @@ export async function startEngine(parts: {
   const starter = createStarter({ link, queuePrefix: installation, searchAttributes, loadVersion: load });
   const reconciler = createReconciler({ pool, witness: createWitness(link), log });
   dispatcher = createDispatcher({ pool, starter, owner, log, onCancels: () => reconciler.ring() });
+  const schedules = createScheduleLoops({ pool, kinds, link, installation, log, enqueued: () => dispatcher?.ring() });
   dispatcher.start();
   reconciler.start();
+  schedules.start();
 
   return {
     ring() {
       dispatcher?.ring();
       reconciler.ring();
     },
+    ringTriggers() {
+      schedules.ring();
+    },
     failed: Promise.race(running).then(() => new Promise<never>(() => {})),
     async stop() {
+      await schedules.stop();
       await dispatcher?.stop();
       await reconciler.stop();
       await shutdown(workers, running);

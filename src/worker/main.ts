@@ -7,8 +7,10 @@ import { createMailTransport } from "../mailbox/transport.ts";
 import { createPartitions } from "../migrations.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { channels, listen } from "../runs/doorbell.ts";
+import { createLaunchLoop } from "../runs/launches/loop.ts";
 import { createRelay } from "../runs/relay.ts";
 import { createRetention } from "../runs/retention.ts";
+import { createSettler } from "../runs/settler.ts";
 import { createPool, type SqlPool } from "../sql.ts";
 import { startEngine, type Engine } from "./engine.ts";
 import { createPresence } from "./presence.ts";
@@ -29,15 +31,25 @@ shutdown.defer("the database pool", () => pool.end());
 
 const mail = createMailTransport(config);
 shutdown.defer("the mail transport", () => mail.close());
+const kinds = createStepKinds({ mail });
 
 let engine: Engine | undefined;
 let link: TemporalLink | undefined;
 
 const installation = await findInstallation(pool);
 
-const relay = createRelay({ pool, log });
+const runsStarted = (): void => engine?.ring();
+const relay = createRelay({ pool, log, kinds, runsStarted });
 relay.start();
 shutdown.defer("the relay", () => relay.stop());
+
+const settler = createSettler({ pool, log, kinds, runsStarted });
+settler.start();
+shutdown.defer("the settler", () => settler.stop());
+
+const launches = createLaunchLoop({ pool, kinds, log });
+launches.start();
+shutdown.defer("the launches", () => launches.stop());
 
 const presence = createPresence({
   pool,
@@ -49,7 +61,12 @@ shutdown.defer("the presence", () => presence.stop());
 
 const bells = listen(
   config.DATABASE_DIRECT_URL ?? databaseUrl,
-  { [channels.dispatcher]: () => engine?.ring(), [channels.relay]: () => relay.ring() },
+  {
+    [channels.dispatcher]: () => engine?.ring(),
+    [channels.relay]: () => relay.ring(),
+    [channels.triggers]: () => engine?.ringTriggers(),
+    [channels.schedules]: () => engine?.ringTriggers(),
+  },
   log,
 );
 shutdown.defer("the bells", () => bells.stop());
@@ -78,9 +95,10 @@ engine = await startEngine({
   pool,
   config,
   link,
-  kinds: createStepKinds({ mail }),
+  kinds,
   installation,
   owner: presence.id,
+  recordsChanged: () => relay.ring(),
   log,
 });
 const started = engine;

@@ -9,7 +9,7 @@ import type { Loop } from "../../src/runs/loop.ts";
 import { createRelay, relayAll, relayShard } from "../../src/runs/relay.ts";
 import { createPool, inTransaction, isUnavailable, type Sql, type SqlPool } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { createTestWorkspace } from "../support/engine.ts";
+import { createTestWorkspace, recordKinds as kinds } from "../support/engine.ts";
 import { until } from "../support/until.ts";
 
 const database = await createTestDatabase();
@@ -33,7 +33,7 @@ function startRelay(options: { pool?: SqlPool; pollMs?: number } = {}): Loop & {
       },
     }),
   );
-  const relay = createRelay({ pool, log, pollMs: 20, ...options });
+  const relay = createRelay({ pool, log, kinds, pollMs: 20, ...options });
   running.push(relay);
   relay.start();
   return { ...relay, lines };
@@ -65,11 +65,11 @@ test("an event that commits after a later one is relayed all the same, and keeps
   const lateId = await insertEvent(late, 3);
   const id = await insertEvent(pool, 3);
   expect(lateId).toBeLessThan(id);
-  expect(await relayShard(pool, 3)).toBe(1);
+  expect(await relayShard({ pool, kinds }, 3)).toBe(1);
   expect(await relayed()).toEqual([id]);
   await late.query("commit");
   late.release();
-  expect(await relayShard(pool, 3)).toBe(1);
+  expect(await relayShard({ pool, kinds }, 3)).toBe(1);
   expect(await relayed()).toEqual([id, lateId]);
   expect(await waiting()).toEqual([]);
 });
@@ -80,7 +80,7 @@ test("an event goes to the history as it was written", async () => {
   await deleteRecord(writer, { object: person, id: made.id, permanently: true });
   const columns = "id, workspace_id, object, record_id, kind, before, after, changed_fields, actor, origin, created_at";
   const { rows: before } = await pool.query(`select ${columns} from tandem.outbox order by id`);
-  await relayAll(pool);
+  await relayAll({ pool, kinds });
   const { rows: after } = await pool.query(`select ${columns} from tandem.record_events order by id`);
   expect(after).toEqual(before);
   expect(after).toMatchObject([

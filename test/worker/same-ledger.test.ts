@@ -285,7 +285,7 @@ async function ledgerOf(
     const settings = { salesInbox: "sales@example.com", followUpDays: 3 };
     runs.push(await engine.finished(await engine.enqueue(workflow, body, { settings })));
   }
-  while ((await relayAll(pool)) > 0);
+  while ((await relayAll({ pool, kinds: recordKinds })).events > 0);
   const { rows: events } = await pool.query(
     `select object, kind, before, after, changed_fields, actor, origin->>'depth' as depth from tandem.record_events
      where origin->>'runId' = any($1) order by id`,

@@ -1,5 +1,6 @@
 import { Router, type Request, type Response } from "express";
 import type { Log } from "../../log.ts";
+import { ringRelay } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import { refuseMethod } from "../mount.ts";
 import { metadataRoutes } from "./metadata/routes.ts";
@@ -21,6 +22,7 @@ export function createRestRouter({ pool, log }: { pool: SqlPool; log: Log }): Ro
     for (const { method, answer, status = 200 } of own)
       route[method](async (request: Request, response: Response): Promise<void> => {
         const data = await answer(await findPlace(pool, request, response), request);
+        if (method !== "get") ringRelay(pool);
         response.status(status).set("cache-control", "no-store").json(data);
       });
     route.all(refuseMethod(own.map(({ method }) => method.toUpperCase())));

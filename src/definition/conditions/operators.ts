@@ -58,10 +58,13 @@ export function matches(left: Json, operator: Operator, right: Json, comparing: 
   return compares[operator](left, right, comparing);
 }
 
-/** What is wrong with what an operator is given, as written: before expressions in it are evaluated. */
-export function faultOfOther(operator: Operator, other: Json | undefined): string | undefined {
-  if (unaryOperators.has(operator)) return other === undefined ? undefined : `"${operator}" compares with nothing`;
-  if (other === undefined) return `"${operator}" needs something to compare with`;
+/**
+ * What is wrong with what an operator is given, as written: before expressions in it are evaluated. `name`:
+ * of an operator that takes what this one does.
+ */
+export function faultOfOther(operator: Operator, other: Json | undefined, name: string = operator): string | undefined {
+  if (unaryOperators.has(operator)) return other === undefined ? undefined : `"${name}" compares with nothing`;
+  if (other === undefined) return `"${name}" needs something to compare with`;
   if (typeof other === "string" && other.includes("{{")) return undefined;
   if ((operator === "in" || operator === "notIn") && !Array.isArray(other)) return `"${operator}" takes a list`;
   if (operator !== "inLast" && operator !== "inNext") return undefined;

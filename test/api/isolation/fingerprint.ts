@@ -8,6 +8,7 @@ const owners: Readonly<Record<string, string>> = {
   object_id: "select o.id from tandem.objects o where o.workspace_id = $1::uuid",
   import_id: "select i.id from tandem.imports i where i.workspace_id = $1::uuid",
   secret_id: "select s.id from tandem.secrets s where s.workspace_id = $1::uuid",
+  list_id: "select l.id from tandem.event_lists l where l.workspace_id = $1::uuid",
   run_id: "select r.id from tandem.runs r where r.workspace_id = $1::uuid",
 };
 
