@@ -54,7 +54,7 @@ export function queryKey(parameter: string, secretName: string): Authentication 
     secretName,
     sensitiveQuery: [parameter],
     read({ query }) {
-      const values = new URLSearchParams(query).getAll(parameter);
+      const values = new URLSearchParams(`?${query}`).getAll(parameter);
       const [value] = values;
       if (value === undefined || value === "")
         return refuse(codes.missing, `The query parameter ${parameter} is missing.`);

@@ -74,10 +74,10 @@ const standardKeyPair: Sender = {
   name: "Standard Webhooks by key pair",
   // That of the seed of ones.
   settings: { kind: "standard-webhooks", publicKeys: ["whpk_iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="] },
-  secret: "1",
-  otherSecret: "2",
+  secret: "seed 1",
+  otherSecret: "seed 2",
   prefix: () => "v1a,",
-  sign: (secret, content) => signBytes(null, content, privateKey(Number(secret))).toString("base64"),
+  sign: (secret, content) => signBytes(null, content, privateKey(Number(secret.slice(-1)))).toString("base64"),
   foreign: (right) => ["v1,", "v2,", "v1a=", "v1a ", "V1A,", "v1a,v1a,", ""].map((prefix) => `${prefix}${right}`),
 };
 
