@@ -3,11 +3,12 @@ import type { Sql, SqlPool } from "../sql.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { closeAs, releaseKey } from "./close.ts";
 
-/** What Temporal knows of a run's workflow. */
+/** What Temporal knows of a run's workflow. `fence`: the one that it was started under, where that is known. */
 export type WorkflowState =
-  | { readonly kind: "open"; readonly stuck: boolean }
+  | { readonly kind: "open"; readonly fence: number | undefined; readonly stuck: boolean }
   | {
       readonly kind: "closed";
+      readonly fence: number | undefined;
       readonly as: "completed" | "failed" | "cancelled" | "terminated" | "timed-out";
       readonly reason?: string;
     }
@@ -61,6 +62,7 @@ export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: 
 
   async function compare(run: OpenRun): Promise<void> {
     const state = await witness.describe(run.id);
+    if (state.kind !== "not-found" && (state.fence ?? run.fence) < run.fence) return supersede(run, state);
     if (state.kind === "open") {
       if (state.stuck !== run.stuck) await setStuck(pool, run.id, state.stuck);
       return;
@@ -79,6 +81,16 @@ export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: 
       : { code: `workflow-${state.as}`, message: `The run's workflow was ended in Temporal: ${state.as}${reason}.` };
     await closeAs(pool, { runId: run.id, fence: run.fence, status: cancelled ? "cancelled" : "failed", error });
     await releaseKey(pool, run.id);
+  }
+
+  /**
+   * A run was started anew, since Temporal did not know its workflow, and that was there after all: it can
+   * change nothing any more, and stands in the new one's way.
+   */
+  async function supersede(run: OpenRun, state: WorkflowState): Promise<void> {
+    log.warn({ runId: run.id }, "a run's workflow is older than its last start: it is ended and another one started");
+    if (state.kind === "open") await witness.terminate(run.id, "The run was started anew");
+    await startAgain(pool, run);
   }
 
   async function confirmClosed(id: string): Promise<void> {

@@ -2,6 +2,7 @@ import { Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } f
 import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { NativeConnection } from "@temporalio/worker";
+import { z } from "zod";
 import type { RunInput } from "../activities/contract.ts";
 import type { LoadedVersion } from "../catalog/versions.ts";
 import type { Admitted } from "../runs/admission.ts";
@@ -52,8 +53,10 @@ export function createStarter(parts: {
           workflowId: run.runId,
           taskQueue: `${queuePrefix}-runs`,
           args: [input],
-          workflowIdReusePolicy: "REJECT_DUPLICATE",
+          // One that was started anew may follow a workflow that was ended for it, never one that came to its end.
+          workflowIdReusePolicy: run.fence > 1 ? "ALLOW_DUPLICATE_FAILED_ONLY" : "REJECT_DUPLICATE",
           workflowIdConflictPolicy: "USE_EXISTING",
+          memo: { fence: run.fence },
           requestEagerStart: true,
           priority: { fairnessKey: run.workspaceId },
           staticSummary: run.workflowName.slice(0, 200),
@@ -70,25 +73,35 @@ export function createStarter(parts: {
 }
 
 function attributesOf(run: Admitted, registered: readonly string[]): SearchAttributePair[] {
-  const values: Record<string, string> = {
-    TandemWorkspace: run.workspaceId,
-    TandemWorkflow: run.workflowKey,
-    TandemTrigger: run.triggerKind,
-  };
+  return searchAttributesOf(
+    { TandemWorkspace: run.workspaceId, TandemWorkflow: run.workflowKey, TandemTrigger: run.triggerKind },
+    registered,
+  );
+}
+
+/** Values of search attributes, as far as the namespace has them. */
+export function searchAttributesOf(
+  values: Partial<Record<(typeof searchAttributeNames)[number], string>>,
+  registered: readonly string[],
+): SearchAttributePair[] {
   return Object.entries(values)
     .filter(([name]) => registered.includes(name))
     .map(([name, value]) => ({ key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD), value }));
 }
+
+/** What a run's workflow is started with beside its argument; those of earlier releases have none of it. */
+const memoSchema = z.object({ fence: z.number().optional() });
 
 /** Asks Temporal about single workflows, by their ids. */
 export function createWitness({ client }: TemporalLink): Witness {
   return {
     async describe(runId) {
       try {
-        const { status, raw } = await client.workflow.getHandle(runId).describe();
+        const { status, raw, memo } = await client.workflow.getHandle(runId).describe();
+        const fence = memoSchema.parse(memo ?? {}).fence;
         if (status.name === "RUNNING")
-          return { kind: "open", stuck: (raw.pendingWorkflowTask?.attempt ?? 0) >= stuckAfterAttempts };
-        return closedState(status.name);
+          return { kind: "open", fence, stuck: (raw.pendingWorkflowTask?.attempt ?? 0) >= stuckAfterAttempts };
+        return { kind: "closed", fence, as: endingOf(status.name) };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { kind: "not-found" };
         throw error;
@@ -103,18 +116,18 @@ export function createWitness({ client }: TemporalLink): Witness {
   };
 }
 
-function closedState(name: string): WorkflowState {
+function endingOf(name: string): Extract<WorkflowState, { kind: "closed" }>["as"] {
   switch (name) {
     case "COMPLETED":
-      return { kind: "closed", as: "completed" };
+      return "completed";
     case "CANCELLED":
-      return { kind: "closed", as: "cancelled" };
+      return "cancelled";
     case "TERMINATED":
-      return { kind: "closed", as: "terminated" };
+      return "terminated";
     case "TIMED_OUT":
-      return { kind: "closed", as: "timed-out" };
+      return "timed-out";
     default:
-      return { kind: "closed", as: "failed" };
+      return "failed";
   }
 }
 

@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
+import { createLog } from "../../src/log.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
+import { createReconciler } from "../../src/runs/reconciler.ts";
+import { createWitness } from "../../src/worker/temporal.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { definitionOf, startTestEngine } from "../support/engine.ts";
 import { createAskKind, createCallKind, createOutside, fails, hangs, says } from "../support/test-kinds.ts";
@@ -14,6 +17,7 @@ const outside = createOutside({
   slow: [hangs],
   waits: [fails("busy", true), fails("busy", true)],
   fine: [says("fine")],
+  once: [hangs, says("second")],
 });
 const engine = await startTestEngine(pool, {
   kinds: { call: createCallKind(outside), "ask-test": createAskKind(outside) },
@@ -202,6 +206,42 @@ test("a run whose workflow a person terminates in the Web UI is closed with that
   expect(await engine.finished(runId)).toMatchObject({ status: "failed", error: { code: "workflow-terminated" } });
 });
 
+test("a run that was taken for lost while its workflow lived is ended there and goes on in another one", async () => {
+  outside.asked.clear();
+  const runId = await runOf("taken-for-lost", [
+    { id: "before", kind: "set", input: { x: 1 } },
+    { id: "call", kind: "call", input: { name: "once" }, timeout: "5m" },
+  ]);
+  await until("the call to be made", () => outside.asked.get("once") === 1);
+  const witness = createWitness(engine.link);
+  const mistaken = createReconciler({
+    pool,
+    log: createLog("test", "fatal"),
+    witness: {
+      ...witness,
+      describe: async (id) => (id === runId ? { kind: "not-found" } : witness.describe(id)),
+    },
+  });
+  mistaken.start();
+  await until("the run to be started anew", async () => {
+    await lookAgain(runId);
+    return (await fenceOf(runId)) > 1;
+  });
+  await mistaken.stop();
+  await until("the run to be over", async () => {
+    await lookAgain(runId);
+    return (await statusOf(runId)) === "completed";
+  });
+  expect(await engine.finished(runId)).toMatchObject({
+    status: "completed",
+    steps: [
+      { path: "before", status: "done" },
+      { path: "call", status: "done", output: { said: "second" } },
+    ],
+  });
+  expect(outside.asked.get("once")).toBe(2);
+});
+
 test("a run that Temporal cancels by itself ends as cancelled", async () => {
   outside.asked.clear();
   const runId = await runOf("ui-cancelled", [{ id: "call", kind: "call", input: { name: "slow" } }]);
@@ -224,6 +264,17 @@ test("of one concurrency key one run goes at a time, in order", async () => {
   );
   expect(rows.map((row) => row.overlapping)).toEqual([false, false, false, false, false]);
 });
+
+/** Lets the reconcilers look at the run now. */
+async function lookAgain(runId: string): Promise<void> {
+  await pool.query("update tandem.runs set checked_at = now() - interval '1 hour' where id = $1", [runId]);
+  engine.ring();
+}
+
+async function fenceOf(runId: string): Promise<number> {
+  const { rows } = await pool.query<{ fence: number }>("select fence from tandem.runs where id = $1", [runId]);
+  return rows[0]?.fence ?? 0;
+}
 
 async function statusOf(runId: string): Promise<string | undefined> {
   const { rows } = await pool.query<{ status: string }>("select status from tandem.runs where id = $1", [runId]);
