@@ -5,6 +5,7 @@ import type { Environment } from "./environment.ts";
 import { fireSchedule } from "./fire-schedule.ts";
 import { runBlock } from "./quick-lane.ts";
 import { runStep } from "./run-step.ts";
+import { takeLaunches } from "./take-launches.ts";
 
 /** The activities of one worker process. */
 export function createActivities(environment: Environment): Activities {
@@ -14,5 +15,6 @@ export function createActivities(environment: Environment): Activities {
     readWait: (wait) => readWait(environment, wait),
     closeRun: (input) => closeRun(environment, input),
     fireSchedule: (input) => fireSchedule(environment, input),
+    takeLaunches: (input) => takeLaunches(environment, input),
   };
 }

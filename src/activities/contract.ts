@@ -16,6 +16,8 @@ export interface Activities {
   closeRun(input: CloseInput): Promise<CloseResult>;
   /** Enqueues the run of a moment that a Schedule rang for. Retried until it has an answer. */
   fireSchedule(input: FireInput): Promise<FireAnswer>;
+  /** Makes launches of signals; what is none is kept as refused. Retried until all are committed. */
+  takeLaunches(input: TakeInput): Promise<readonly LaunchOutcome[]>;
 }
 
 /** A run's version, under the fence that its workflow was started with. */
@@ -101,3 +103,38 @@ export interface FireInput extends ScheduleInput {
 
 /** The run, or why there is none: what the Web UI shows as the firing's result. */
 export type FireAnswer = { readonly runId: string } | { readonly nothing: string };
+
+/** Whose launcher it is, and its own id in Temporal, which says whom a launch is by. */
+export interface LauncherKey {
+  readonly workspaceId: string;
+  readonly workflowId: string;
+  readonly launcherId: string;
+}
+
+/** The argument of the workflow `launcher`. */
+export interface LauncherInput extends LauncherKey {
+  /** What it remembers of earlier: the last outcomes, the newest first. */
+  readonly recent: readonly LaunchOutcome[];
+}
+
+/** A signal as it came: text, or why there is none. The id is the launch's where the text names none. */
+export type LaunchSignal =
+  | { readonly id: string; readonly text: string; readonly fault?: undefined }
+  | { readonly id: string; readonly text?: undefined; readonly fault: string };
+
+export interface TakeInput extends LauncherKey {
+  readonly signals: readonly LaunchSignal[];
+}
+
+/** What became of a signal. */
+export interface LaunchOutcome {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly launchId: string;
+  /** `repeated`: it was launched before under this id. */
+  readonly status: "launched" | "repeated" | "refused";
+  /** Of the launch, in the API. */
+  readonly id?: string;
+  /** Why it was refused. */
+  readonly reason?: string;
+}

@@ -8,6 +8,7 @@ import { createDispatcher } from "../runs/dispatcher.ts";
 import type { Loop } from "../runs/loop.ts";
 import { createReconciler } from "../runs/reconciler.ts";
 import type { SqlPool } from "../sql.ts";
+import { createLauncherKeeper } from "./launchers.ts";
 import { createScheduleLoops } from "./schedules.ts";
 import {
   createStarter,
@@ -68,9 +69,11 @@ export async function startEngine(parts: {
   const reconciler = createReconciler({ pool, witness: createWitness(link), log });
   dispatcher = createDispatcher({ pool, starter, owner, log, onCancels: () => reconciler.ring() });
   const schedules = createScheduleLoops({ pool, kinds, link, installation, log, enqueued: () => dispatcher?.ring() });
+  const launchers = createLauncherKeeper({ pool, link, queuePrefix: installation, searchAttributes, log });
   dispatcher.start();
   reconciler.start();
   schedules.start();
+  launchers.start();
 
   return {
     ring() {
@@ -79,9 +82,11 @@ export async function startEngine(parts: {
     },
     ringTriggers() {
       schedules.ring();
+      launchers.ring();
     },
     failed: Promise.race(running).then(() => new Promise<never>(() => {})),
     async stop() {
+      await launchers.stop();
       await schedules.stop();
       await dispatcher?.stop();
       await reconciler.stop();

@@ -64,6 +64,7 @@ const bells = listen(
   {
     [channels.dispatcher]: () => engine?.ring(),
     [channels.relay]: () => relay.ring(),
+    [channels.launches]: () => launches.ring(),
     [channels.triggers]: () => engine?.ringTriggers(),
     [channels.schedules]: () => engine?.ringTriggers(),
   },

@@ -1,2 +1,3 @@
 export { fire } from "./fire.ts";
+export { launcher } from "./launcher.ts";
 export { run } from "./run.ts";

@@ -1,18 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleWorkflowCode } from "@temporalio/worker";
 import { projectRoot } from "../../src/config.ts";
 
-const sources = [
-  "src/workflows/run.ts",
-  "src/workflows/index.ts",
-  "src/definition/interpret.ts",
-  "src/definition/plan.ts",
-  "package-lock.json",
-];
+const others = ["src/definition/interpret.ts", "src/definition/plan.ts", "package-lock.json"];
 
 /** The bundle of today's workflows; built once, whichever test file asks first. */
 export function workflowBundlePath(): Promise<string> {
@@ -23,6 +17,10 @@ let path: Promise<string> | undefined;
 
 async function buildBundle(): Promise<string> {
   const hash = createHash("sha256");
+  const workflows = (await readdir(join(projectRoot, "src/workflows")))
+    .toSorted()
+    .map((name) => `src/workflows/${name}`);
+  const sources = [...workflows, ...others];
   for (const source of sources) hash.update(await readFile(join(projectRoot, source)));
   const file = join(tmpdir(), `tandem-workflows-${hash.digest("hex").slice(0, 16)}.js`);
   if (existsSync(file)) return file;
