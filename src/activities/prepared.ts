@@ -69,14 +69,15 @@ export async function createEvaluation(
   { version, node }: { version: PreparedVersion; node: number },
   known: { run: LoadedRun; row(path: string): KnownRow | undefined },
 ): Promise<Evaluation> {
-  const { facts, trigger, workspace } = known.run;
+  const { facts, workspace } = known.run;
+  const own = { trigger: known.run.trigger, row: known.row };
   const followings = version.followings(node);
-  const row =
+  const followed =
     followings.length === 0
-      ? known.row
-      : await followRelations(pool, { objects: await getObjects(pool, workspace), followings }, known.row);
+      ? own
+      : await followRelations(pool, { objects: await getObjects(pool, workspace), followings }, own);
   return {
-    lookup: createLookup({ facts, trigger, row }, version.index, node),
+    lookup: createLookup({ facts, ...followed }, version.index, node),
     timeZone: workspace.timeZone,
     now: new Date(),
   };
