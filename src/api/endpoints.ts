@@ -13,6 +13,8 @@ import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { objectEndpoints } from "./routes/objects.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
+import { scheduleEndpoints } from "./routes/schedules.ts";
+import { scheduleWishEndpoints } from "./routes/schedule-wishes.ts";
 import { secretEndpoints } from "./routes/secrets.ts";
 import { viewEndpoints } from "./routes/views.ts";
 import { webhookEndpoints } from "./routes/webhooks.ts";
@@ -39,6 +41,8 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
   return [
     ...workflowEndpoints({ pool, publicUrl, catalog: { kinds, triggerKinds, quickLane } }),
     ...launchEndpoints({ pool, kinds }),
+    ...scheduleEndpoints({ pool, kinds }),
+    ...scheduleWishEndpoints(pool),
     ...runEndpoints(pool),
     ...admissionEndpoints(pool),
     ...deliveryEndpoints(parts),

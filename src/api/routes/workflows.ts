@@ -11,10 +11,11 @@ import {
 } from "../../catalog/workflows.ts";
 import { getObjects } from "../../crm/load-objects.ts";
 import { listViewNames } from "../../crm/views.ts";
-import { ProblemError } from "../../errors.ts";
+import { at as placeOf, ProblemError, type Issue } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import { channels, ring } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
+import type { TriggerKinds } from "../../triggers/trigger-kind.ts";
 import type { Workspace } from "../../workspace.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
@@ -64,6 +65,10 @@ const detail = z
   })
   .meta({ id: "Workflow" });
 
+const activated = z
+  .object({ ...detail.shape, warnings: z.array(z.object({ path: z.string(), message: z.string() })) })
+  .meta({ id: "ActivatedWorkflow", description: "`warnings`: what is right, but may not be what was meant" });
+
 export interface WorkflowParts {
   readonly pool: SqlPool;
   /** What every link starts with. */
@@ -80,7 +85,7 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
     views: await listViewNames(pool, workspace.id),
     workflows: await listWorkflowKeys(pool, workspace.id),
   });
-  const answer = (workspace: Workspace, workflow: Workflow, status = 200): Answer => ({
+  const answer = (workspace: Workspace, workflow: Workflow, status = 200) => ({
     status,
     headers: { etag: etagOf(workflow) },
     body: describe(workflow, { workspaceId: workspace.id, publicUrl }),
@@ -186,10 +191,14 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       description:
         "Checks it whole, arms its triggers and archives the version before. Runs that are under way keep theirs.",
       params: idParams,
-      answers: { 200: detail },
+      answers: { 200: activated },
       refusals: { 409: "There is nothing to activate", ...invalid },
-      handle: async ({ workspace, params }) =>
-        rung(answer(workspace, await activateWorkflow(pool, await catalogOf(workspace), params.id))),
+      async handle({ workspace, params }) {
+        const workflow = await activateWorkflow(pool, await catalogOf(workspace), params.id);
+        const warnings = warningsOf(workflow, catalog.triggerKinds, workspace);
+        const { body, ...rest } = answer(workspace, workflow);
+        return rung({ ...rest, body: { ...body, warnings } });
+      },
     }),
     defineEndpoint({
       method: "post",
@@ -234,6 +243,14 @@ function describe(workflow: Workflow, place: Omit<TriggerPlace, "workflow">) {
     settings,
     triggers: triggers.map((each) => describeTrigger(each, { ...place, workflow })),
   };
+}
+
+/** What the kinds of the triggers say of how these are armed. */
+function warningsOf({ triggers }: Workflow, kinds: TriggerKinds, { timeZone }: Workspace): Issue[] {
+  return triggers.flatMap(({ kind, settings }, position) => {
+    const at = placeOf("triggers", position);
+    return kinds[kind]?.warn?.(settings, { timeZone, now: new Date(), at }) ?? [];
+  });
 }
 
 /** Of the draft, else of the active version, whose definition a new draft would be made from. */

@@ -6,7 +6,7 @@ import {
 } from "../../catalog/workspace-settings.ts";
 import { settingTypes } from "../../definition/schema.ts";
 import { ProblemError } from "../../errors.ts";
-import { ringDispatcher } from "../../runs/doorbell.ts";
+import { channels, ring, ringDispatcher } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
 
@@ -48,8 +48,9 @@ export function settingsEndpoints(pool: SqlPool): Endpoint[] {
       answers: { 200: settings },
       async handle({ workspace, body }) {
         const changed = await changeWorkspaceSettings(pool, workspace.id, body);
-        // A higher limit lets waiting runs go.
+        // A higher limit lets waiting runs go; schedules without a zone of their own follow the workspace's.
         ringDispatcher(pool);
+        ring(pool, channels.triggers);
         return answer(changed);
       },
     }),

@@ -6,7 +6,7 @@ import { enqueueMoments, findArmedSchedule, timingOfArmed } from "../../runs/sch
 import { countFiredSince } from "../../runs/schedules/firings.ts";
 import { claimWish, endWish, returnWish, type Wish, type WishOutcome } from "../../runs/schedules/wishes.ts";
 import { scheduleSettings } from "../../triggers/schedule/settings.ts";
-import { fallsOn, timingOf, type Timing } from "../../triggers/schedule/timing.ts";
+import { fallsOn, timingOf } from "../../triggers/schedule/timing.ts";
 import { nextMoments } from "./moments.ts";
 import { wantedOf, type BringParts } from "./bring.ts";
 import { specOf } from "./spec.ts";
