@@ -16,3 +16,7 @@ create index runs_yielding on tandem.runs (workspace_id, concurrency_key, id)
 
 -- Runs whose wait is over take turns by workflow, like new ones.
 create index runs_due_by_workflow on tandem.runs (workspace_id, workflow_id, due_at) where status = 'waiting';
+
+-- Lists of runs that ended otherwise than well.
+create index runs_unwell on tandem.runs (workspace_id, status, id desc)
+  where status in ('failed', 'cancelled', 'stopped-as-loop', 'skipped');

@@ -2,44 +2,15 @@ import type { Plan } from "../definition/plan.ts";
 import { planNodes } from "../definition/plan.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { statementName, type Sql } from "../sql.ts";
-
-export const runStatuses = [
-  "queued",
-  "starting",
-  "running",
-  "waiting",
-  "completed",
-  "failed",
-  "cancelled",
-  "stopped-as-loop",
-  "skipped",
-] as const;
-export type RunStatus = (typeof runStatuses)[number];
-
-/** A run in a list. Times are ISO 8601. */
-export interface RunSummary {
-  readonly id: string;
-  readonly workflowId: string;
-  readonly workflowKey: string;
-  readonly versionId: string;
-  readonly status: RunStatus;
-  readonly triggerId: string | null;
-  readonly triggerKind: string | null;
-  readonly createdAt: string;
-  readonly startedAt: string | null;
-  readonly endedAt: string | null;
-  readonly cancelRequestedAt: string | null;
-  /** Its workflow task fails over and over. */
-  readonly stuck: boolean;
-  readonly error: Json;
-}
+import { isoOf, summaryColumns, toSummary, type RunSummary, type SummaryRow, type Times } from "./run-list.ts";
 
 /** A run with everything that it did. */
 export interface RunDetail extends RunSummary {
+  /** Of its long lists only how many items each has. */
   readonly trigger: Json;
   readonly settings: Json;
-  readonly origin: Json;
-  readonly depth: number;
+  /** What it shares with the runs that wait for one another; null: nothing. */
+  readonly concurrency: { readonly key: string; readonly limit: number; readonly whenBusy: string } | null;
   readonly output: Json;
   readonly steps: readonly StepDetail[];
 }
@@ -67,60 +38,26 @@ export interface StepAttempt {
   readonly error: Json;
 }
 
-export interface RunQuery {
-  readonly workspaceId: string;
-  readonly workflowId?: string | undefined;
-  readonly status?: RunStatus | undefined;
-  /** Only runs older than this one. */
-  readonly before?: string | undefined;
-  readonly limit: number;
-}
-
-type Times<Row, Keys extends keyof Row> = Omit<Row, Keys> & {
-  [Key in Keys]: null extends Row[Key] ? Date | null : Date;
-};
-type SummaryRow = Times<RunSummary, "createdAt" | "startedAt" | "endedAt" | "cancelRequestedAt">;
-
-const summaryColumns = `r.id, r.workflow_id as "workflowId", w.key as "workflowKey", r.version_id as "versionId", r.status,
-  r.trigger->>'id' as "triggerId", r.trigger->>'kind' as "triggerKind", r.created_at as "createdAt", r.started_at as "startedAt",
-  r.ended_at as "endedAt", r.cancel_requested_at as "cancelRequestedAt", r.stuck, r.error`;
-
-/** Runs of a workspace, newest first. */
-export async function listRuns(sql: Sql, query: RunQuery): Promise<RunSummary[]> {
-  const conditions = ["r.workspace_id = $1::uuid"];
-  const values: unknown[] = [query.workspaceId, query.limit];
-  const add = (condition: string, type: string, value: string | undefined): void => {
-    if (value !== undefined) conditions.push(`${condition} $${values.push(value)}::${type}`);
-  };
-  add("r.workflow_id =", "uuid", query.workflowId);
-  add("r.status =", "text", query.status);
-  add("r.id <", "uuid", query.before);
-  const text = `select ${summaryColumns} from tandem.runs r join tandem.workflows w on w.id = r.workflow_id
-    where ${conditions.join(" and ")} order by r.id desc limit $2::integer`;
-  const { rows } = await sql.query<SummaryRow>({ name: statementName(text), text, values });
-  return rows.map(toSummary);
-}
-
 /** One run with its steps in the order in which they came out; undefined when the workspace has no such run. */
 export async function findRun(
   sql: Sql,
   { workspaceId, runId }: { workspaceId: string; runId: string },
 ): Promise<RunDetail | undefined> {
-  const text = `select ${summaryColumns}, r.trigger, r.settings, r.origin, r.depth, r.output, v.plan
+  const text = `select ${summaryColumns}, r.trigger, r.settings, r.output, v.plan,
+      case when r.concurrency_key is not null then jsonb_build_object('key', substr(r.concurrency_key, strpos(r.concurrency_key, ':') + 1),
+        'limit', r.concurrency_limit, 'whenBusy', r.when_busy) end as concurrency
     from tandem.runs r join tandem.workflows w on w.id = r.workflow_id join tandem.workflow_versions v on v.id = r.version_id
     where r.id = $2::uuid and r.workspace_id = $1::uuid`;
-  const { rows } = await sql.query<
-    SummaryRow & Pick<RunDetail, "trigger" | "settings" | "origin" | "depth" | "output"> & { plan: Plan | null }
-  >({
+  const { rows } = await sql.query<SummaryRow & Omit<RunDetail, keyof RunSummary | "steps"> & { plan: Plan | null }>({
     name: statementName(text),
     text,
     values: [workspaceId, runId],
   });
   const row = rows[0];
   if (row === undefined) return undefined;
-  const { plan, trigger, settings, origin, depth, output, ...summary } = row;
+  const { plan, trigger, settings, concurrency, output, ...summary } = row;
   const steps = await readSteps(sql, runId, plan);
-  return { ...toSummary(summary), trigger, settings, origin, depth, output, steps };
+  return { ...toSummary(summary), trigger, settings, concurrency, output, steps };
 }
 
 type ResultRow = Times<Omit<StepDetail, "attempts">, "startedAt" | "endedAt"> & { attempts: number };
@@ -168,7 +105,7 @@ function foldOutputs(steps: readonly StepDetail[]): StepDetail[] {
 
 function toStep({ attempts, ...row }: ResultRow, tries: readonly AttemptRow[]): StepDetail {
   const startedAt = row.startedAt.toISOString();
-  const endedAt = iso(row.endedAt);
+  const endedAt = isoOf(row.endedAt);
   // The quick lane keeps no row for a try that succeeded or failed for good: the result is that try.
   const own: StepAttempt[] =
     tries.length >= attempts ? [] : [{ number: attempts, startedAt, endedAt, error: row.error }];
@@ -203,19 +140,5 @@ function groupByPath(rows: readonly AttemptRow[]): Map<string, AttemptRow[]> {
 }
 
 function toAttempt({ number, startedAt, endedAt, error }: AttemptRow): StepAttempt {
-  return { number, startedAt: startedAt.toISOString(), endedAt: iso(endedAt), error };
-}
-
-function toSummary(row: SummaryRow): RunSummary {
-  return {
-    ...row,
-    createdAt: row.createdAt.toISOString(),
-    startedAt: iso(row.startedAt),
-    endedAt: iso(row.endedAt),
-    cancelRequestedAt: iso(row.cancelRequestedAt),
-  };
-}
-
-function iso(time: Date | null): string | null {
-  return time?.toISOString() ?? null;
+  return { number, startedAt: startedAt.toISOString(), endedAt: isoOf(endedAt), error };
 }

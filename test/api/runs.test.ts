@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../../src/json.ts";
+import { createId } from "../../src/ids.ts";
+import { enqueueRuns, type NewRun } from "../../src/runs/enqueue.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { definitionOf, recordKinds, startTestEngine } from "../support/engine.ts";
 import { createCallKind, createOutside, fails, hangs, says } from "../support/test-kinds.ts";
@@ -200,7 +202,76 @@ describe("the list of runs", () => {
     expect((await call("GET", "/api/runs", { key: await strangerKey() })).body["data"]).toEqual([]);
   });
 
-  test.each(["status=done", "workflowId=x", "limit=201", "cursor=AAAA"])("refuses %s", async (query) => {
+  test("is narrowed to several statuses, a kind of trigger, a launch and a time, and says why runs were skipped", async () => {
+    const { id: workflowId } = await install(
+      definitionOf("narrowed", [{ id: "answer", kind: "set", input: { x: 1 } }]),
+    );
+    const { rows } = await pool.query<{ id: string }>(
+      "select id from tandem.workflow_versions where workflow_id = $1",
+      [workflowId],
+    );
+    const [origin, launch] = [{ runId: createId(), workflowId, depth: 1 }, createId()];
+    const made = (run: Partial<NewRun>): NewRun => ({
+      id: createId(),
+      workspaceId: engine.workspace.id,
+      workflowId,
+      versionId: rows[0]!.id,
+      trigger: { id: "form", kind: "webhook" },
+      settings: {},
+      ...run,
+    });
+    const skipped = made({
+      trigger: { id: "daily", kind: "schedule" },
+      scheduledAt: new Date("2026-11-24T09:00:00Z"),
+      over: { status: "skipped", reason: { code: "missed", message: "It was too late." } },
+    });
+    const launched = made({
+      trigger: { id: "ask", kind: "manual" },
+      origin,
+      launchedBy: { name: "Ada", launch },
+      lists: { records: Array.from({ length: 250 }, (_, number) => ({ id: String(number) })) },
+    });
+    const old = made({ over: { status: "failed", reason: { code: "x", message: "X." } } });
+    await enqueueRuns(pool, [old, skipped, launched]);
+    await pool.query("update tandem.runs set created_at = now() - interval '10 minutes' where id = $1", [old.id]);
+    engine.ring();
+    await engine.finished(launched.id);
+    const list = async (query: string): Promise<JsonObject[]> =>
+      (await call("GET", `/api/runs?workflowId=${workflowId}&${query}`)).body["data"] as JsonObject[];
+    const ids = async (query: string) => (await list(query)).map(({ id }) => id);
+
+    expect(await ids("status=skipped,completed")).toEqual([launched.id, skipped.id]);
+    expect(await ids("triggerKind=schedule")).toEqual([skipped.id]);
+    expect(await ids(`launchId=${launch}`)).toEqual([launched.id]);
+    const minuteAgo = encodeURIComponent(new Date(Date.now() - 60_000).toISOString());
+    expect(await ids(`createdFrom=${minuteAgo}`)).toEqual([launched.id, skipped.id]);
+    expect(await ids(`createdUntil=${minuteAgo}`)).toEqual([old.id]);
+    expect((await list("status=skipped"))[0]).toMatchObject({
+      scheduledAt: "2026-11-24T09:00:00.000Z",
+      error: { code: "missed", message: "It was too late." },
+      startedAt: null,
+      origin: null,
+      depth: 0,
+      launchedBy: null,
+    });
+    expect(await read(launched.id)).toMatchObject({
+      trigger: { kind: "manual", records: { count: 250 } },
+      origin,
+      depth: 2,
+      launchedBy: { name: "Ada", launch },
+      concurrency: null,
+    });
+  });
+
+  test.each([
+    "status=done",
+    "status=failed,done",
+    "workflowId=x",
+    "limit=201",
+    "cursor=AAAA",
+    "createdFrom=yesterday",
+    "launchId=1",
+  ])("refuses %s", async (query) => {
     expect((await call("GET", `/api/runs?${query}`)).body).toMatchObject({ status: 400 });
   });
 });

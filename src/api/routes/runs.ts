@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { whenBusyPolicies } from "../../definition/schema.ts";
 import { ProblemError } from "../../errors.ts";
 import { cancelRun } from "../../runs/cancel.ts";
-import { findRun, listRuns, runStatuses, type RunDetail } from "../../runs/read.ts";
+import { findRun, type RunDetail } from "../../runs/read.ts";
+import { listRuns, runStatuses } from "../../runs/run-list.ts";
 import type { SqlPool } from "../../sql.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
@@ -18,10 +20,19 @@ const summaryShape = {
   createdAt: moment,
   startedAt: moment.nullable(),
   endedAt: moment.nullable(),
+  scheduledAt: moment.nullable().meta({ description: "The moment that its schedule meant" }),
   cancelRequestedAt: moment.nullable(),
   stuck: z.boolean().meta({ description: "Its workflow task fails over and over" }),
-  error: json,
+  error: json.meta({
+    description: "Why it failed; of a skipped, stopped or replaced run the reason, `{ code, message }`",
+  }),
+  origin: json.meta({ description: "The run whose write or launch led to this one: `{ runId, workflowId, depth }`" }),
+  depth: z.int().meta({ description: "Runs that led to one another before it" }),
+  launchedBy: json.meta({ description: "Who launched it, and the `launch`; null: nobody did" }),
 };
+
+/** A moment with any offset, `2026-11-24T09:00:00+01:00`. */
+const givenMoment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 const attempt = z
   .object({ number: z.int(), startedAt: moment, endedAt: moment.nullable(), error: json })
@@ -47,14 +58,32 @@ const summary = z.object(summaryShape).meta({ id: "RunSummary" });
 const detail = z
   .object({
     ...summaryShape,
-    trigger: json,
+    trigger: json.meta({
+      description: "What the trigger gave. A long list is kept apart: `{ count }` stands in its place",
+    }),
     settings: json,
-    origin: json,
-    depth: z.int(),
+    concurrency: z
+      .object({ key: z.string(), limit: z.int(), whenBusy: z.enum(whenBusyPolicies) })
+      .nullable()
+      .meta({ description: "Its concurrency key, and what happens where that is busy" }),
     output: json,
     steps: z.array(step),
   })
   .meta({ id: "Run" });
+
+const runsQuery = pageQuery.extend({
+  workflowId: id.optional(),
+  status: z
+    .string()
+    .transform((text) => text.split(","))
+    .pipe(z.array(z.enum(runStatuses)))
+    .optional()
+    .meta({ description: `One or several, with commas between them: ${runStatuses.join(", ")}` }),
+  triggerKind: z.string().min(1).optional().meta({ description: "As the definition names it: webhook, schedule, …" }),
+  launchId: id.optional().meta({ description: "The id of a launch: the runs that it started" }),
+  createdFrom: givenMoment.optional().meta({ description: "Runs created at this moment or later" }),
+  createdUntil: givenMoment.optional().meta({ description: "Runs created before this moment" }),
+});
 
 /** `/api/runs`: what ran, what runs, and how it went. */
 export function runEndpoints(pool: SqlPool): Endpoint[] {
@@ -69,12 +98,12 @@ export function runEndpoints(pool: SqlPool): Endpoint[] {
       path: "/api/runs",
       tag: "Runs",
       summary: "Runs, newest first",
-      query: pageQuery.extend({ workflowId: id.optional(), status: z.enum(runStatuses).optional() }),
+      query: runsQuery,
       answers: { 200: pageOf(summary) },
-      async handle({ workspace, query: { limit, cursor, workflowId, status } }) {
+      async handle({ workspace, query: { limit, cursor, status: statuses, ...narrowed } }) {
         const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const rows = await listRuns(pool, { workspaceId: workspace.id, workflowId, status, before, limit: limit + 1 });
-        return { body: toPage(rows, limit) };
+        const query = { ...narrowed, statuses, before, workspaceId: workspace.id, limit: limit + 1 };
+        return { body: toPage(await listRuns(pool, query), limit) };
       },
     }),
     defineEndpoint({
