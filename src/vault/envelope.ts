@@ -56,12 +56,15 @@ function encrypt(key: KeyObject | Buffer, plain: Buffer, bound: Buffer): Buffer 
 }
 
 function decrypt(key: KeyObject | Buffer, sealed: Buffer, bound: Buffer): Buffer {
-  if (sealed.length < ivLength + authTagLength) throw new Error("What is sealed was cut off.");
-  const iv = sealed.subarray(0, ivLength);
-  const decipher = createDecipheriv(algorithm, key, iv, { authTagLength })
-    .setAAD(bound)
-    .setAuthTag(sealed.subarray(-authTagLength));
-  return Buffer.concat([decipher.update(sealed.subarray(ivLength, -authTagLength)), decipher.final()]);
+  try {
+    const iv = sealed.subarray(0, ivLength);
+    const decipher = createDecipheriv(algorithm, key, iv, { authTagLength })
+      .setAAD(bound)
+      .setAuthTag(sealed.subarray(ivLength).subarray(-authTagLength));
+    return Buffer.concat([decipher.update(sealed.subarray(ivLength, -authTagLength)), decipher.final()]);
+  } catch (cause) {
+    throw new Error("What was sealed was changed, or belongs elsewhere.", { cause });
+  }
 }
 
 /** As JSON, so that no two places read the same. */
