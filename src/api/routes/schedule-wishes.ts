@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { issuesOf } from "../../definition/issues.ts";
 import { ProblemError } from "../../errors.ts";
+import type { JsonObject } from "../../json.ts";
 import { channels, ring } from "../../runs/doorbell.ts";
 import { notActive } from "../../runs/schedules/fire.ts";
 import { firingsKeptDays } from "../../runs/schedules/firings.ts";
@@ -45,7 +46,7 @@ export function scheduleWishEndpoints(pool: SqlPool): Endpoint[] {
     defineEndpoint({
       ...shared,
       method: "post",
-      path: "/api/workflows/{id}/schedules/{triggerId}/backfill",
+      path: "/api/workflows/{id}/schedules/{trigger}/backfill",
       summary: "Start the runs of a time that is past",
       description: `One for each moment of the schedule that has none; a thousand moments at most. They wait for one another where \`concurrency\` lets only so many run. Watch it at /api/backfills/{id}.`,
       params: scheduleParams,
@@ -60,7 +61,7 @@ export function scheduleWishEndpoints(pool: SqlPool): Endpoint[] {
         const { armed } = await getSchedule(pool, workspace, key);
         if (!armed.active) throw notActive();
         checkPast(new Date(from), new Date(to));
-        const of = { workspaceId: workspace.id, workflowId: key.id, triggerId: key.triggerId };
+        const of = { workspaceId: workspace.id, workflowId: key.id, triggerId: key.trigger };
         const wishId = await addWish(pool, { kind: "backfill", ...of, request: { from, to } });
         ring(pool, channels.schedules);
         return { status: 202, body: await getBackfill(pool, workspace.id, wishId) };
@@ -84,18 +85,22 @@ export function scheduleWishEndpoints(pool: SqlPool): Endpoint[] {
       summary: "The next ten moments of a schedule that is considered",
       description:
         "Temporal lists them: it is the calendar that will fire. `timeZone` is the workspace's where none is named.",
-      body: z.record(z.string(), z.json()).meta({ description: "A schedule trigger's settings, as in a definition" }),
+      body: z
+        .record(z.string(), z.unknown())
+        .meta({ description: "A schedule trigger's settings, as in a definition" }),
       answers: { 200: preview },
       refusals: { 422: "The settings are not valid: `issues` names each fault", 503: "No worker answered: try again" },
       async handle({ workspace, body }) {
         const parsed = scheduleSettings.safeParse(body);
         if (!parsed.success) throw invalid(parsed.error);
         const { timeZone } = workspace;
-        const request = { settings: body, timeZone };
+        // What came through the gateway's JSON parser is JSON.
+        const settings = body as JsonObject;
+        const request = { settings, timeZone };
         const wishId = await addWish(pool, { kind: "preview", workspaceId: workspace.id, request });
         ring(pool, channels.schedules);
         const { moments } = await awaitPreview(pool, workspace.id, wishId);
-        const told = schedule.warn?.(body, { timeZone, now: new Date(), at: "" }) ?? [];
+        const told = schedule.warn?.(settings, { timeZone, now: new Date(), at: "" }) ?? [];
         return { body: { moments, warnings: told } };
       },
     }),

@@ -36,7 +36,7 @@ const schedule = z
   .meta({ id: "Schedule" });
 
 /** Which schedule: the path's workflow, and its trigger. */
-export const scheduleParams = z.strictObject({ id, triggerId: z.string() });
+export const scheduleParams = z.strictObject({ id, trigger: z.string() });
 const shared = { tag: "Schedules" } as const;
 const missing = "The workflow has no such schedule";
 
@@ -44,11 +44,11 @@ const missing = "The workflow has no such schedule";
 export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepKinds }): Endpoint[] {
   const setPaused = async (
     workspace: Workspace,
-    key: { id: string; triggerId: string },
+    key: z.output<typeof scheduleParams>,
     wish: { paused: boolean; note: string | null },
   ): Promise<Answer> => {
     await getSchedule(pool, workspace, key);
-    await askForPause(pool, { workspaceId: workspace.id, workflowId: key.id, triggerId: key.triggerId }, wish);
+    await askForPause(pool, { workspaceId: workspace.id, workflowId: key.id, triggerId: key.trigger }, wish);
     ring(pool, channels.schedules);
     return { body: describe(await getSchedule(pool, workspace, key)) };
   };
@@ -69,7 +69,7 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
     defineEndpoint({
       ...shared,
       method: "post",
-      path: "/api/workflows/{id}/schedules/{triggerId}/pause",
+      path: "/api/workflows/{id}/schedules/{trigger}/pause",
       summary: "Pause a schedule",
       description:
         "Nothing is fired until it is resumed, and what is not fired is not missed. It stays paused when the workflow is deactivated and activated.",
@@ -83,7 +83,7 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
     defineEndpoint({
       ...shared,
       method: "post",
-      path: "/api/workflows/{id}/schedules/{triggerId}/resume",
+      path: "/api/workflows/{id}/schedules/{trigger}/resume",
       summary: "Let a paused schedule go on",
       params: scheduleParams,
       answers: { 200: schedule },
@@ -93,7 +93,7 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
     defineEndpoint({
       ...shared,
       method: "post",
-      path: "/api/workflows/{id}/schedules/{triggerId}/run",
+      path: "/api/workflows/{id}/schedules/{trigger}/run",
       summary: "Start a run of the schedule now",
       description:
         "Also while it is paused. `run.scheduledAt` is now, and `concurrency` holds for it as for any other.",
@@ -103,7 +103,7 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
       async handle({ workspace, apiKey, params: key }) {
         await getSchedule(pool, workspace, key);
         const launchedBy = { kind: "api-key", name: apiKey.name, id: apiKey.id };
-        const runId = await runNow({ pool, kinds }, { workflowId: key.id, triggerId: key.triggerId }, { launchedBy });
+        const runId = await runNow({ pool, kinds }, { workflowId: key.id, triggerId: key.trigger }, { launchedBy });
         ringDispatcher(pool);
         return { status: 202, body: { runId } };
       },
@@ -118,12 +118,12 @@ export async function getSchedule(
   key: z.output<typeof scheduleParams>,
 ): Promise<ScheduleState> {
   const found = await listSchedules(pool, { workspaceId: workspace.id, workflowId: key.id });
-  const state = found.find(({ triggerId }) => triggerId === key.triggerId);
+  const state = found.find(({ triggerId }) => triggerId === key.trigger);
   if (state !== undefined) return state;
   throw new ProblemError(
     404,
     "schedule-not-found",
-    `The workflow ${key.id} has no schedule "${key.triggerId}". It has one when it is activated with such a trigger.`,
+    `The workflow ${key.id} has no schedule "${key.trigger}". It has one when it is activated with such a trigger.`,
   );
 }
 

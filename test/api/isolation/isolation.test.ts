@@ -24,6 +24,9 @@ const record = async (plural: string, name: string, body: JsonObject): Promise<s
 };
 const idOf = (body: JsonObject): string => String(body["id"]);
 
+const hours: JsonObject = { id: "hours", kind: "schedule", every: "1h" };
+const past = { from: "2026-01-01T00:00:00Z", to: "2026-01-01T06:00:00Z" };
+
 /** One of everything that a workspace can have. */
 async function furnish() {
   const company = await record("companies", "Company", {
@@ -50,12 +53,15 @@ async function furnish() {
   const index = await make("/api/objects/company/indexes", { fields: ["name", "employees"] });
   const thing = await record("isolatedThings", "IsolatedThing", { isolatedText: marker });
   const view = await make("/api/views", { object: "company", name: "isolated", label: marker });
-  const { id: workflow, hook } = await install(hookDefinition("isolated", {}, { name: marker }));
+  const { id: workflow, hook } = await install(
+    hookDefinition("isolated", {}, { name: marker, triggers: [{ id: "form", kind: "webhook" }, hours] }),
+  );
   const { body: accepted } = await request(url, "POST", hook, { body: { text: marker } });
   const apiKey = await make("/api/api-keys", { name: marker });
   const secret = await make("/api/secrets", { name: marker, value: `${marker} value` });
   const imported = await make("/api/imports", { object: "company", format: "csv" });
   await call("PUT", `/api/imports/${idOf(imported)}/data`, { raw: `name,employees\n${marker},x\n` });
+  const backfill = await make(`/api/workflows/${workflow}/schedules/hours/backfill`, past);
   const { body: described } = await call("GET", "/api/objects/company");
   const fields = (object["fields"] as JsonObject[]).flatMap((field) => (field["id"] === null ? [] : [idOf(field)]));
   return {
@@ -75,6 +81,7 @@ async function furnish() {
       idOf(apiKey),
       idOf(secret),
       idOf(imported),
+      idOf(backfill),
       workspaceId,
     ],
   };
@@ -93,7 +100,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   object: ["isolatedThing", "isolatedThings", ...mine.objects],
   field: ["isolatedText", ...mine.fields.slice(0, 3)],
   index: [mine.index],
-  trigger: ["form"],
+  trigger: ["form", "hours"],
 };
 const foreign = new Set([...everyId, "isolatedThing", "isolatedThings", "isolatedText"]);
 
@@ -117,6 +124,11 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/deliveries/replays/{id}/cancel": {},
   "POST /api/workflows/{id}/webhooks/{trigger}/rotate": { overlap: "0s" },
   "POST /api/workflows/{id}/webhooks/{trigger}/capture": {},
+  "POST /api/workflows/{id}/schedules/{trigger}/pause": { note: "Taken over" },
+  "POST /api/workflows/{id}/schedules/{trigger}/resume": {},
+  "POST /api/workflows/{id}/schedules/{trigger}/run": {},
+  "POST /api/workflows/{id}/schedules/{trigger}/backfill": past,
+  "POST /api/schedules/preview": {},
   "POST /api/objects": { name: "other", plural: "others", label: "Other" },
   "PATCH /api/objects/{object}": { label: "Taken over" },
   "POST /api/objects/{object}/fields": { name: "added", label: "Added", type: "TEXT" },
