@@ -88,6 +88,8 @@ export interface FinishedRun {
 export interface TestEngine extends TestWorkspace {
   /** Says that runs may be ready, or cancels asked for. */
   ring(): void;
+  /** Says that triggers were armed, or switched on or off. */
+  ringTriggers(): void;
   /** Starts the workers of an engine that was made `paused`. */
   resume(): Promise<void>;
   readonly link: TemporalLink;
@@ -136,6 +138,7 @@ export async function startTestEngine(
   return {
     ...test,
     ring,
+    ringTriggers: () => running[0]?.ringTriggers(),
     resume,
     link,
     installation,
