@@ -41,13 +41,17 @@ function lowerEscapes(text: string): string {
   return text.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase());
 }
 
-/** Base64 writes three bytes as four characters: those that hold bits of the value alone, for each place in the three. */
+/**
+ * The whole of it, and what stands for it within something longer: base64 writes three bytes as four
+ * characters, so of each place in the three those characters that hold bits of the value alone.
+ */
 function base64Forms(value: Buffer): string[] {
-  return [0, 1, 2].flatMap((before) => {
+  const within = [0, 1, 2].flatMap((before) => {
     const encoded = Buffer.concat([Buffer.alloc(before), value]).toString("base64url");
     const first = Math.ceil((before * 8) / 6);
     const last = Math.floor(((before + value.length) * 8) / 6);
     const core = encoded.slice(first, last);
     return [core, core.replaceAll("-", "+").replaceAll("_", "/")];
   });
+  return [value.toString("base64"), value.toString("base64url"), ...within];
 }
