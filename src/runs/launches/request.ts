@@ -21,7 +21,10 @@ export const launchRequestSchema = z.strictObject({
   inputs: z.record(z.string(), json).default({}).meta({ description: "Values of the trigger's inputs" }),
   ids: z.array(z.uuid("the id of a record")).optional().meta({ description: "The selected records" }),
   view: z.string().min(1).max(64).optional().meta({ description: "A view, whose records are selected" }),
-  filter: recordConditionSchema.optional().meta({ description: "A condition, whose records are selected" }),
+  // The type, since the API's document cannot hold a schema that names itself.
+  filter: recordConditionSchema
+    .optional()
+    .meta({ type: "object", description: "A condition, whose records are selected" }),
 });
 
 export type LaunchRequest = z.output<typeof launchRequestSchema>;
