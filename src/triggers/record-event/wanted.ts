@@ -33,8 +33,6 @@ export function readWanted(leaf: Leaf, place: Place): Json {
   if (operator === "inLast" || operator === "inNext") return readSpan(leaf, place);
   if (operator === "in" || operator === "notIn") return readList(leaf, place);
   if (value === null) return readNull(leaf);
-  if (comparesAs === "composite")
-    throw new Error(`name a sub-field: "${leaf.field}.${Object.keys(place.field?.info.subFields ?? {})[0]}"`);
   if (ordering.has(operator) && (comparesAs === "list" || comparesAs === "json"))
     throw new Error(`"${leaf.field}" has no order`);
   if (looking.has(operator)) return readSought(leaf, place);
@@ -62,8 +60,6 @@ function readList(leaf: Leaf, place: Place): Json {
   const { value } = leaf;
   if (!Array.isArray(value)) throw new Error(`"${leaf.operator}" takes a list for "${leaf.field}"`);
   if (place.comparesAs === "list") throw new Error(`"${leaf.field}" is a list; "contains" looks for an item in it`);
-  if (place.comparesAs === "composite")
-    throw new Error(`name a sub-field: "${leaf.field}.${Object.keys(place.field?.info.subFields ?? {})[0]}"`);
   return value.filter((item) => item !== null).map((item) => readValue(item, leaf, place));
 }
 
@@ -87,6 +83,8 @@ function readValue(value: Json, leaf: Leaf, place: Place): Json {
   const { comparesAs, field } = place;
   const says = (expected: string): Error =>
     new Error(`"${leaf.field}" is compared with ${expected}, but got ${written(value)}`);
+  if (comparesAs === "composite")
+    throw new Error(`name a sub-field: "${leaf.field}.${Object.keys(field?.info.subFields ?? {})[0]}"`);
   if (comparesAs === "number") {
     if (typeof value === "number" || (typeof value === "string" && numeric.test(value))) return value;
     throw says("a number");
