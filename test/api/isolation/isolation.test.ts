@@ -57,6 +57,12 @@ async function furnish() {
     hookDefinition("isolated", {}, { name: marker, triggers: [{ id: "form", kind: "webhook" }, hours] }),
   );
   const { body: accepted } = await request(url, "POST", hook, { body: { text: marker } });
+  const manual = await make("/api/workflows", {
+    ...hookDefinition("isolated-launch", {}, { name: marker }),
+    triggers: [{ id: "button", kind: "manual", availability: "single", object: "company" }],
+  });
+  await call("POST", `/api/workflows/${idOf(manual)}/activate`);
+  const launched = await make(`/api/workflows/${idOf(manual)}/launch`, { launchId: marker, ids: [company] });
   const apiKey = await make("/api/api-keys", { name: marker });
   const secret = await make("/api/secrets", { name: marker, value: `${marker} value` });
   const imported = await make("/api/imports", { object: "company", format: "csv" });
@@ -118,6 +124,8 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/workflows/{id}/deactivate": {},
   "POST /api/workflows/{id}/pause": { note: "Taken over" },
   "POST /api/workflows/{id}/resume": {},
+  "POST /api/workflows/{id}/launch": { ids: [mine.company] },
+  "POST /api/launches/{id}/cancel": { runs: true },
   "POST /api/runs/{id}/cancel": {},
   "POST /api/deliveries/{id}/replay": {},
   "POST /api/deliveries/replay": { filter: { workflowId: mine.workflow } },
