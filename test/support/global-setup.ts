@@ -17,6 +17,10 @@ declare module "vitest" {
     /** postgres:// address of the server's own database, without a database's name. */
     readonly postgresUrl: string;
     readonly temporalAddress: string;
+    /** Its Web UI. */
+    readonly temporalUi: string;
+    /** The binary that it runs by, which is the command line too. */
+    readonly temporalCli: string;
     /** What kept Temporal from starting; empty when it runs. */
     readonly temporalFailure: string;
   }
@@ -37,6 +41,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const outcome = await temporal;
   project.provide("postgresUrl", postgres.url.replace(/\/tandem$/, ""));
   project.provide("temporalAddress", "address" in outcome ? outcome.address : "");
+  project.provide("temporalUi", "address" in outcome ? outcome.ui : "");
+  project.provide("temporalCli", "address" in outcome ? outcome.cli : "");
   project.provide("temporalFailure", "failure" in outcome ? outcome.failure : "");
   return async () => {
     await Promise.all([stopPostgres(postgres), "address" in outcome ? stopTemporal(outcome) : undefined]);
@@ -61,18 +67,17 @@ async function bringPostgres(directory: string): Promise<Postgres> {
 }
 
 /** A failure is told to the tests that need Temporal; the others do not. */
-async function bringTemporal(directory: string): Promise<TemporalServer | { failure: string }> {
+async function bringTemporal(
+  directory: string,
+): Promise<(TemporalServer & { ui: string; cli: string }) | { failure: string }> {
   const say = (sentence: string) => process.stderr.write(`${sentence}\n`);
   try {
     const port = await chooseFreePort();
-    return await startTemporal({
-      binary: await getTemporalBinary({ environment: process.env, say }),
-      directory: join(directory, "temporal"),
-      port,
-      uiPort: await chooseFreePort([port]),
-      namespace: "default",
-      say,
-    });
+    const uiPort = await chooseFreePort([port]);
+    const binary = await getTemporalBinary({ environment: process.env, say });
+    const where = { directory: join(directory, "temporal"), port, uiPort, namespace: "default" };
+    const server = await startTemporal({ binary, ...where, say });
+    return { ...server, ui: `http://127.0.0.1:${uiPort}`, cli: binary.path };
   } catch (error) {
     return { failure: String(error) };
   }

@@ -5,6 +5,10 @@ import { inject } from "vitest";
 export interface TestTemporal {
   readonly address: string;
   readonly namespace: string;
+  /** Address of its Web UI. */
+  readonly ui: string;
+  /** The binary of the command line. */
+  readonly cli: string;
   /** Eight of [a-z0-9]: an installation id of this test's own. */
   readonly installation: string;
 }
@@ -13,5 +17,11 @@ export interface TestTemporal {
 export function testTemporal(): TestTemporal {
   const failure = inject("temporalFailure");
   if (failure !== "") throw new Error(`This test needs Temporal, which could not be started: ${failure}`);
-  return { address: inject("temporalAddress"), namespace: "default", installation: randomBytes(4).toString("hex") };
+  return {
+    address: inject("temporalAddress"),
+    namespace: "default",
+    ui: inject("temporalUi"),
+    cli: inject("temporalCli"),
+    installation: randomBytes(4).toString("hex"),
+  };
 }
