@@ -41,10 +41,10 @@ const guarded = {
 
 /** Answers as the trigger says. */
 export function sendAnswer(response: Response, { status, headers, text }: ReadyAnswer): void {
-  response.status(status).set({ ...guarded, ...headers });
-  // Bytes, since Express would add its own charset to text.
-  if (text === "") response.end();
-  else response.send(Buffer.from(text));
+  response
+    .status(status)
+    .set({ ...guarded, ...headers })
+    .end(text);
 }
 
 /** Answers a challenge with the text that it asks for. */
