@@ -92,6 +92,8 @@ export interface TestEngine extends TestWorkspace {
   ringTriggers(): void;
   /** Starts the workers of an engine that was made `paused`. */
   resume(): Promise<void>;
+  /** Ends the workers, as a process that is stopped does. */
+  halt(): Promise<void>;
   readonly link: TemporalLink;
   readonly installation: string;
   /** Makes and activates a workflow. */
@@ -129,8 +131,11 @@ export async function startTestEngine(
     );
   };
   if (options.paused !== true) await resume();
+  const halt = async (): Promise<void> => {
+    for (const engine of running.splice(0)) await engine.stop();
+  };
   afterAll(async () => {
-    for (const engine of running) await engine.stop();
+    await halt();
     await link.connection.close();
   });
   const ring = (): void => running[0]?.ring();
@@ -140,6 +145,7 @@ export async function startTestEngine(
     ring,
     ringTriggers: () => running[0]?.ringTriggers(),
     resume,
+    halt,
     link,
     installation,
     async activate(definition, { quickLane = true } = {}) {
