@@ -11,6 +11,8 @@ import { filterNames } from "../../src/definition/expressions.ts";
 import { operators } from "../../src/definition/conditions.ts";
 import { createMailTransport } from "../../src/mailbox/transport.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
+import { refusalCodes } from "../../src/triggers/webhook/authentication/authentication.ts";
+import { authenticationKinds } from "../../src/triggers/webhook/authentication/settings.ts";
 
 const read = (file: string): Promise<string> => readFile(join(projectRoot, file), "utf8");
 const headings = (text: string): string[] => [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title!);
@@ -31,6 +33,12 @@ test("every type of field is described, and no other", async () => {
 
 test("every kind of trigger has its section, and every section its kind", async () => {
   expect(headings(await read("docs/triggers.md")).toSorted()).toEqual(Object.keys(triggerKinds).toSorted());
+});
+
+test("every way to authenticate webhooks and every reason to refuse one is described, and no other", async () => {
+  const [, kinds = "", , reasons = ""] = (await read("docs/webhook-authentication.md")).split(/^## /m);
+  expect(codesIn(kinds).filter((code) => code !== "kind")).toEqual(authenticationKinds);
+  expect(codesIn(reasons).toSorted()).toEqual([...refusalCodes].toSorted());
 });
 
 test("every filter and every operator is described, and no other", async () => {

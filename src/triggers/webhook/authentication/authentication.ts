@@ -20,22 +20,24 @@ export interface SignedRequest {
 export type Secrets = ReadonlyMap<string, readonly Buffer[]>;
 
 /** Why a request is refused; stable, for the delivery log. */
-export type RefusalCode =
-  | "address-not-allowed"
-  | "credentials-missing"
-  | "credentials-malformed"
-  | "credentials-wrong"
-  | "signature-missing"
-  | "signature-malformed"
-  | "signature-wrong"
-  | "timestamp-missing"
-  | "timestamp-malformed"
-  | "timestamp-too-old"
-  | "timestamp-too-new"
-  | "id-missing"
-  | "id-malformed"
-  | "secret-missing"
-  | "secret-unusable";
+export const refusalCodes = [
+  "address-not-allowed",
+  "credentials-missing",
+  "credentials-malformed",
+  "credentials-wrong",
+  "signature-missing",
+  "signature-malformed",
+  "signature-wrong",
+  "timestamp-missing",
+  "timestamp-malformed",
+  "timestamp-too-old",
+  "timestamp-too-new",
+  "id-missing",
+  "id-malformed",
+  "secret-missing",
+  "secret-unusable",
+] as const;
+export type RefusalCode = (typeof refusalCodes)[number];
 
 /** A refusal says what the owner of the webhook should know, and never a value. */
 export interface Refusal {
