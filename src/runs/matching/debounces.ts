@@ -36,16 +36,6 @@ export async function collectChanges(sql: Sql, settling: readonly Settling[]): P
   ): string => `after = ${later}.after, actor = ${later}.actor, event_id = ${later}.event_id,
       changed_fields = array(select distinct unnest(d.changed_fields || ${later}.changed_fields)),
       origin = case when coalesce((${later}.origin ->> 'depth')::integer, -1) > coalesce((d.origin ->> 'depth')::integer, -1) then ${later}.origin else d.origin end`;
-  const counting = folded.filter(({ counts }) => counts);
-  if (counting.length > 0)
-    await sql.query({
-      name: "collect_changes",
-      text: `insert into tandem.debounces as d (workflow_id, record_id, workspace_id, object, before, after, changed_fields, actor, origin, event_id, due_at, latest_due_at)
-        select ${columns}, clock_timestamp() + q."debounceMs" * interval '1 millisecond', clock_timestamp() + ${mostWaits} * q."debounceMs" * interval '1 millisecond'
-        from jsonb_to_recordset($1::jsonb) as q(${shape}) order by q."workflowId", q."recordId"
-        on conflict (workflow_id, record_id) do update set ${merged("excluded")}, due_at = least(excluded.due_at, d.latest_due_at)`,
-      values: [JSON.stringify(counting)],
-    });
   const others = folded.filter(({ counts }) => !counts);
   if (others.length > 0)
     await sql.query({
@@ -56,14 +46,29 @@ export async function collectChanges(sql: Sql, settling: readonly Settling[]): P
         where d.workflow_id = q.workflow_id and d.record_id = q.record_id`,
       values: [JSON.stringify(others)],
     });
+  const counting = folded.filter(({ counts }) => counts);
+  if (counting.length > 0)
+    await sql.query({
+      name: "collect_changes",
+      text: `insert into tandem.debounces as d (workflow_id, record_id, workspace_id, object, before, after, changed_fields, actor, origin, event_id, due_at, latest_due_at)
+        select ${columns}, clock_timestamp() + q."debounceMs" * interval '1 millisecond', clock_timestamp() + ${mostWaits} * q."debounceMs" * interval '1 millisecond'
+        from jsonb_to_recordset($1::jsonb) as q(${shape}) order by q."workflowId", q."recordId"
+        on conflict (workflow_id, record_id) do update set ${merged("excluded")}, due_at = least(excluded.due_at, d.latest_due_at)`,
+      values: [JSON.stringify(counting)],
+    });
 }
 
-/** Events of one record in one transaction come to one change. */
+/**
+ * Events of one record in one transaction come to one change, which begins with the first that counts:
+ * those before it are of a wait that had begun earlier, if there is one.
+ */
 function foldByRecord(settling: readonly Settling[]): Map<string, Collected> {
   const folded = new Map<string, Collected>();
   for (const { workflowId, event, counts, debounceMs } of settling) {
     const { id: eventId, recordId, workspaceId, object, before, after, changedFields, actor, origin } = event;
-    const key = `${workflowId} ${recordId}`;
+    const record = `${workflowId} ${recordId}`;
+    const isBegun = counts || folded.has(`${record} counting`);
+    const key = isBegun ? `${record} counting` : record;
     const earlier = folded.get(key);
     folded.set(key, {
       workflowId,
@@ -76,7 +81,7 @@ function foldByRecord(settling: readonly Settling[]): Map<string, Collected> {
       actor,
       origin: deeper(earlier?.origin ?? null, origin),
       eventId,
-      counts: counts || earlier?.counts === true,
+      counts: isBegun,
       debounceMs: Math.max(debounceMs, earlier?.debounceMs ?? 0),
     });
   }

@@ -121,9 +121,19 @@ const paths = [
   "createdBy.source",
   "position",
   ...object.fields.filter(({ id }) => id !== "").map(({ name }) => name),
-  ...["emails.additionalEmails", "emails.primaryEmail", "site.primaryLinkLabel", "site.secondaryLinks"],
-  ...["price.amountMicros", "price.currencyCode", "address.addressLat", "address.addressCity", "full.firstName"],
-  ...["nothing", "emails.nothing", "text.sub", "full.firstName.more"],
+  "emails.additionalEmails",
+  "emails.primaryEmail",
+  "site.primaryLinkLabel",
+  "site.secondaryLinks",
+  "price.amountMicros",
+  "price.currencyCode",
+  "address.addressLat",
+  "address.addressCity",
+  "full.firstName",
+  "nothing",
+  "emails.nothing",
+  "text.sub",
+  "full.firstName.more",
 ];
 
 /** Values that somebody may compare a path with: those that records have there, and strangers. */
