@@ -1,8 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { createStepKinds } from "../../src/activities/registry.ts";
-import { projectRoot } from "../../src/config.ts";
 import { createRecord } from "../../src/crm/operations.ts";
 import type { SqlPool } from "../../src/sql.ts";
 import { listMessages } from "../../src/mailbox/messages.ts";
@@ -10,6 +7,7 @@ import { createTestDatabase } from "../support/database.ts";
 import { definitionOf, startTestEngine } from "../support/engine.ts";
 import { startTestMailbox } from "../support/mail.ts";
 import { until } from "../support/until.ts";
+import { startWorkerProcess } from "../support/worker-process.ts";
 
 const runs = 30;
 const steps = [
@@ -76,7 +74,7 @@ for (const { lane, quickLane, pool, url, port, engine } of worlds) {
       const workflow = await engine.activate(definitionOf(`stopped-${lane}`, steps), { quickLane });
       const ids: string[] = [];
 
-      const stopped = startWorker({
+      const stopped = startWorkerProcess({
         DATABASE_URL: url,
         TEMPORAL_ADDRESS: engine.link.address,
         MAILBOX_SMTP_PORT: String(port),
@@ -117,15 +115,6 @@ for (const { lane, quickLane, pool, url, port, engine } of worlds) {
       expect(await snapshot(pool, engine.workspace.schemaName)).toEqual(before);
     },
   );
-}
-
-function startWorker(environment: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, [join(projectRoot, "dist/src/worker/main.js")], {
-    env: { PATH: process.env["PATH"], LOG_LEVEL: "fatal", ...environment },
-    stdio: "ignore",
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  return child;
 }
 
 async function count(pool: SqlPool, from: string, values: unknown[] = []): Promise<number> {
