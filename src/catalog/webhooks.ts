@@ -142,6 +142,11 @@ export async function rotateWebhook(pool: SqlPool, key: WebhookKey, overlapMs: n
   });
 }
 
+/** Forgets addresses that have expired. */
+export async function forgetOldTokens(sql: Sql): Promise<void> {
+  await sql.query("delete from tandem.webhooks where expires_at <= now()");
+}
+
 /** Two rotations at once go one after the other. Throws ProblemError 404. */
 async function lockWorkflow(sql: Sql, { workspaceId, workflowId }: WebhookKey): Promise<void> {
   const { rowCount } = isUuid(workflowId)

@@ -128,6 +128,15 @@ export async function commitReplayed(
   });
 }
 
+/** Forgets replays that ended before then, once the deliveries that they started are forgotten. */
+export async function forgetReplays(sql: Sql, before: Date): Promise<void> {
+  await sql.query(
+    `delete from tandem.replays p where p.ended_at < $1
+       and not exists (select 1 from tandem.delivery_replays r where r.replay_id = p.id)`,
+    [before],
+  );
+}
+
 async function insertReplayed(sql: Sql, { id, workspaceId }: Of, batch: readonly Replayed[]): Promise<void> {
   const rows = batch.map((replayed) => ({
     id: createId(),

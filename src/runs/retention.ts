@@ -1,9 +1,11 @@
+import { forgetOldTokens } from "../catalog/webhooks.ts";
 import { forgetImports } from "../crm/transfer/imports.ts";
 import { firstIdAt } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { partitionedTables, partitionName } from "../migrations.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
+import { forgetReplays } from "./replays.ts";
 
 const dayMs = 86_400_000;
 const batch = 500;
@@ -30,8 +32,8 @@ export async function forgetOldRuns(
 }
 
 /**
- * Forgets old runs and imports once an hour, what a webhook's dedupe window no longer needs, and values
- * of secrets that are no longer taken.
+ * Forgets old runs, imports and replays once an hour, what a webhook's dedupe window no longer needs, and
+ * values of secrets and addresses of webhooks that are no longer taken.
  */
 export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; days: number }): {
   start(): void;
@@ -43,8 +45,11 @@ export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; 
       const { days: dropped, runs } = await forgetOldRuns(pool, { days });
       if (dropped + runs > 0)
         log.info({ droppedDays: dropped, runs }, `runs that closed more than ${days} days ago were forgotten`);
-      await forgetImports(pool, new Date(Date.now() - days * dayMs));
+      const limit = new Date(Date.now() - days * dayMs);
+      await forgetImports(pool, limit);
+      await forgetReplays(pool, limit);
       await forgetOldValues(pool);
+      await forgetOldTokens(pool);
       await pool.query("delete from tandem.webhook_keys where created_at < now() - interval '7 days'");
     } catch (error) {
       log.warn({ err: error }, "old runs could not be forgotten yet; it is tried again in an hour");

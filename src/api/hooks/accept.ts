@@ -20,7 +20,7 @@ export async function acceptBody(
   { webhook, sent }: { webhook: Webhook; sent: Sent },
 ): Promise<Received> {
   const body = fitBody(webhook, sent);
-  const trigger = triggerOf(found.triggerId, incoming, body);
+  const trigger = triggerOf(found.triggerId, incoming, { body });
   const run = describeRun({ ...found, version: await loadVersion(pool, getVersionId(found), { kinds }) }, { trigger });
   const answerFor = (runId: string): GivenAnswer | string | undefined => {
     const { answer } = webhook;
@@ -53,11 +53,11 @@ export function fitBody(webhook: Webhook, sent: Sent): Json {
 
 /** What a run reads as `trigger`. */
 export function triggerOf(
-  id: string,
+  triggerId: string,
   { id: deliveryId, method, headers, query }: Pick<NewDelivery, "id" | "method" | "headers" | "query">,
-  body: Json,
+  { body, replayOf = null }: { body: Json; replayOf?: string | null },
 ): JsonObject {
-  return { id, kind: "webhook", deliveryId, method, body, headers: { ...headers }, query };
+  return { id: triggerId, kind: "webhook", deliveryId, replayOf, method, body, headers: { ...headers }, query };
 }
 
 function getVersionId({ versionId, triggerId }: FoundWebhook): string {

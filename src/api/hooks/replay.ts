@@ -25,8 +25,8 @@ export async function replayRun(
   refuseUnfit(delivery, force);
   const armed = await getArmed(parts.pool, workspaceId, delivery);
   const webhook = await compileArmed(armed, () => Promise.resolve(armed.trigger));
-  const fitted = fitBody(webhook, await readSent({ ...delivery, body }));
-  const trigger = { ...triggerOf(delivery.triggerId, delivery, fitted), replayOf: delivery.id };
+  const sent = fitBody(webhook, await readSent({ ...delivery, body }));
+  const trigger = triggerOf(delivery.triggerId, delivery, { body: sent, replayOf: delivery.id });
   return describeRun(await startingOf(parts.pool, parts, armed), { trigger });
 }
 
