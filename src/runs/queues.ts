@@ -36,51 +36,63 @@ const mostRunIds = 100;
 
 /** Reads what wants a slot and who holds one. Only counts indexes of what is open, however much that is. */
 export async function readQueues(sql: Sql, workspaceId: string): Promise<WorkspaceQueues> {
-  const { rows } = await sql.query<{ limit: number; held: number; queued: number; oldest: number | null }>({
-    name: "read_workspace_queue",
-    text: `with ${openSql("r.workspace_id = $1::uuid and")}
-      select w.run_limit as "limit", coalesce((select sum(slots) from held), 0)::integer as held,
-        ((select coalesce(sum(runs), 0) from ready) + (select coalesce(sum(runs), 0) from blocked))::integer as queued,
-        (select greatest((select max(wait) from ready), (select max(wait) from blocked), (select max(wait) from asleep))) as oldest
-      from tandem.workspaces w where w.id = $1::uuid`,
+  const limits = await sql.query<{ limit: number }>({
+    name: "read_run_limit",
+    text: `select run_limit as "limit" from tandem.workspaces where id = $1::uuid`,
     values: [workspaceId],
   });
-  const [totals] = rows;
-  if (totals === undefined) throw new Error(`There is no workspace ${workspaceId}.`);
-  const { oldest, ...counts } = totals;
-  return { ...counts, oldestWaitSeconds: oldest, workflows: await readWorkflows(sql, workspaceId) };
-}
-
-async function readWorkflows(sql: Sql, workspaceId: string): Promise<WorkflowQueue[]> {
-  return (await sql.query<WorkflowQueue>(workflowsQuery(workspaceId, null))).rows;
+  const found = await findQueues(sql, { workspaceId, workflowId: null });
+  return {
+    limit: limits.rows[0]?.limit ?? 0,
+    held: found[0]?.totals.held ?? 0,
+    queued: found[0]?.totals.queued ?? 0,
+    oldestWaitSeconds: found[0]?.totals.oldestWaitSeconds ?? null,
+    workflows: found.map(({ totals: _totals, ...queue }) => queue),
+  };
 }
 
 /** One workflow's queue, also when it is empty; undefined: the workspace has no such workflow. */
 export async function findWorkflowQueue(
   sql: Sql,
-  { workspaceId, workflowId }: { workspaceId: string; workflowId: string },
+  which: { workspaceId: string; workflowId: string },
 ): Promise<WorkflowQueue | undefined> {
-  return (await sql.query<WorkflowQueue>(workflowsQuery(workspaceId, workflowId))).rows[0];
+  const [found] = await findQueues(sql, which);
+  if (found === undefined) return undefined;
+  const { totals: _totals, ...queue } = found;
+  return queue;
 }
 
-function workflowsQuery(workspaceId: string, workflowId: string | null) {
-  return {
-    name: "read_workflow_queues",
-    text: `with ${openSql("r.workspace_id = $1::uuid and ($2::uuid is null or r.workflow_id = $2) and")}
-      select f.id as "workflowId", f.key, f.name,
-        case when f.paused_at is not null then jsonb_build_object('since', f.paused_at, 'note', f.pause_note) end as paused,
-        (coalesce(r.runs, 0) + coalesce(b.runs, 0))::integer as queued, coalesce(r.runs, 0)::integer as ready,
-        coalesce(b.runs, 0)::integer as blocked, coalesce(a.runs, 0)::integer as waiting, coalesce(a.due, 0)::integer as due,
-        greatest(r.wait, b.wait, a.wait) as "oldestWaitSeconds", coalesce(h.slots, 0)::integer as held,
-        coalesce(h.ids[1:${mostRunIds}], '{}') as "runIds"
-      from tandem.workflows f
-        left join ready r on r.workflow_id = f.id left join blocked b on b.workflow_id = f.id
-        left join asleep a on a.workflow_id = f.id left join held h on h.workflow_id = f.id
-      where f.workspace_id = $1::uuid and case when $2::uuid is not null then f.id = $2
-        else coalesce(r.workflow_id, b.workflow_id, a.workflow_id, h.workflow_id) is not null or f.paused_at is not null end
-      order by queued desc, f.key limit ${mostWorkflows}`,
+/** A workflow's queue, with the totals of all that were found. */
+type Found = WorkflowQueue & {
+  readonly totals: Pick<WorkspaceQueues, "held" | "queued" | "oldestWaitSeconds">;
+};
+
+async function findQueues(
+  sql: Sql,
+  { workspaceId, workflowId }: { workspaceId: string; workflowId: string | null },
+): Promise<Found[]> {
+  const { rows } = await sql.query<Found>({
+    name: "find_queues",
+    text: `with ${openSql("r.workspace_id = $1::uuid and ($2::uuid is null or r.workflow_id = $2) and")},
+      queues as (
+        select f.id as "workflowId", f.key, f.name,
+          case when f.paused_at is not null then jsonb_build_object('since', f.paused_at, 'note', f.pause_note) end as paused,
+          (coalesce(r.runs, 0) + coalesce(b.runs, 0))::integer as queued, coalesce(r.runs, 0)::integer as ready,
+          coalesce(b.runs, 0)::integer as blocked, coalesce(a.runs, 0)::integer as waiting, coalesce(a.due, 0)::integer as due,
+          greatest(r.wait, b.wait, a.wait) as "oldestWaitSeconds", coalesce(h.slots, 0)::integer as held,
+          coalesce(h.ids[1:${mostRunIds}], '{}') as "runIds"
+        from tandem.workflows f
+          left join ready r on r.workflow_id = f.id left join blocked b on b.workflow_id = f.id
+          left join asleep a on a.workflow_id = f.id left join held h on h.workflow_id = f.id
+        where f.workspace_id = $1::uuid and case when $2::uuid is not null then f.id = $2
+          else coalesce(r.workflow_id, b.workflow_id, a.workflow_id, h.workflow_id) is not null or f.paused_at is not null end
+      )
+      select q.*, jsonb_build_object('held', sum(q.held) over (), 'queued', sum(q.queued) over (),
+        'oldestWaitSeconds', max(q."oldestWaitSeconds") over ()) as totals
+      from queues q order by q.queued desc, q.key limit ${mostWorkflows}`,
     values: [workspaceId, workflowId],
-  };
+  });
+  return rows;
 }
 
 /** What waits and runs in the whole installation. */
