@@ -1,6 +1,7 @@
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { judgeKeys } from "./judge.ts";
 import { leaseSeconds } from "./leases.ts";
+import { lastSuccessSql } from "./schedules/last-success.ts";
 
 /** A run that was given a slot. */
 export interface Admitted {
@@ -119,7 +120,7 @@ async function giveSlots(
         select id, resumed from turns order by turn, id limit (select slots from free)
       )
       update tandem.runs r set status = case when c.resumed then 'running' else 'starting' end, due_at = null,
-        started_at = coalesce(r.started_at, clock_timestamp()),
+        started_at = coalesce(r.started_at, clock_timestamp()), last_success_at = ${lastSuccessSql("r")},
         lease_owner = case when c.resumed then null else $4::text end,
         lease_until = case when c.resumed then null else clock_timestamp() + $5::integer * interval '1 second' end
       from chosen c, tandem.workflows f

@@ -2,6 +2,7 @@ import { FencedError } from "../errors.ts";
 import type { Verdict } from "../definition/plan.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
+import { addCompleted, closedColumns } from "./schedules/last-success.ts";
 import type { Seal } from "./seal.ts";
 
 export type Lane = "quick" | "ordinary";
@@ -135,8 +136,9 @@ function addClose(statement: Statement, end: RunEnd): void {
     "closed",
     `update tandem.runs r set status = ${p(end.status, "text")}, output = ${p(end.output, "jsonb")}, error = ${p(end.error, "jsonb")},
        ended_at = statement_timestamp(), checked_at = statement_timestamp(), fence = r.fence + 1, due_at = null, lease_owner = null, lease_until = null, stuck = false
-     from gate g where r.id = g.run_id`,
+     from gate g where r.id = g.run_id returning ${closedColumns}`,
   );
+  if (end.status === "completed") addCompleted(statement);
 }
 
 /** Marks the try's own row as ended by its target. */

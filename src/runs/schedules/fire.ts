@@ -28,8 +28,11 @@ export function timingOfArmed({ trigger, workspace }: ArmedTrigger): Timing {
 }
 
 /** The schedule, if its workflow is active and has it still. */
-export async function findArmedSchedule(pool: SqlPool, key: ScheduleKey): Promise<ArmedTrigger | undefined> {
-  const [armed] = await findArmedTriggers(pool, { kind: "schedule", ...key });
+export async function findArmedSchedule(
+  pool: SqlPool,
+  { workflowId, triggerId }: ScheduleKey,
+): Promise<ArmedTrigger | undefined> {
+  const [armed] = await findArmedTriggers(pool, { kind: "schedule", workflowId, triggerId });
   return armed;
 }
 

@@ -114,7 +114,8 @@ export function createSchedules(link: TemporalLink, installation: string): Sched
       const { startTime } = await connection.workflowService.listScheduleMatchingTimes({
         namespace,
         scheduleId: id,
-        startTime: msToTs(from.getTime()),
+        // Its beginning is not among them; a schedule's moments are whole seconds.
+        startTime: msToTs(from.getTime() - 1),
         endTime: msToTs(to.getTime()),
       });
       return startTime.flatMap((moment) => optionalTsToDate(moment) ?? []);
