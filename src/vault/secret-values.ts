@@ -43,8 +43,8 @@ export async function createSecret(
 
 /**
  * Gives a secret a new value; the one that counted until now is taken for `overlapMs` more, and one before
- * it no longer. The value that it has already changes nothing, so that a request may be sent again.
- * Undefined: the workspace has no such secret.
+ * it no longer. Given the value that it has already, it can only shorten the time of the one before, so
+ * that a request may be sent again. Undefined: the workspace has no such secret.
  */
 export async function rotateSecret(
   { pool, masterKey }: VaultParts,
@@ -52,14 +52,18 @@ export async function rotateSecret(
 ): Promise<SecretSummary | undefined> {
   return inTransaction(pool, async (sql) => {
     await holdMasterKey(sql, masterKey);
-    const { rows } = await sql.query<{ name: string; version: number }>(
-      `select name, version from tandem.secrets where workspace_id = $1::uuid and id = $2::uuid for no key update`,
+    // The ids as Postgres writes them: what is sealed is bound to these.
+    const { rows } = await sql.query<SealedPlace>(
+      `select workspace_id as "workspaceId", id as "secretId", name, version from tandem.secrets
+       where workspace_id = $1::uuid and id = $2::uuid for no key update`,
       [workspaceId, id],
     );
-    const [secret] = rows;
-    if (secret === undefined) return undefined;
-    const place: SealedPlace = { workspaceId, secretId: id, ...secret };
-    if (await hasValue(sql, { masterKey, place, value })) return getSummary(sql, place);
+    const [place] = rows;
+    if (place === undefined) return undefined;
+    if (await hasValue(sql, { masterKey, place, value })) {
+      await endSooner(sql, { id, overlapMs });
+      return getSummary(sql, place);
+    }
     await retire(sql, { id, overlapMs });
     const next = { ...place, version: place.version + 1 };
     await insertValue(sql, next, seal(masterKey, next, Buffer.from(value)));
@@ -107,6 +111,15 @@ async function retire(sql: Sql, { id, overlapMs }: { id: string; overlapMs: numb
   }
   await sql.query(
     "update tandem.secret_values set valid_until = now() + $2::bigint * interval '1 millisecond' where secret_id = $1::uuid",
+    [id, overlapMs],
+  );
+}
+
+/** The value before the one that counts is taken no longer than this from now on. */
+async function endSooner(sql: Sql, { id, overlapMs }: { id: string; overlapMs: number }): Promise<void> {
+  await sql.query(
+    `update tandem.secret_values set valid_until = least(valid_until, now() + $2::bigint * interval '1 millisecond')
+     where secret_id = $1::uuid and valid_until is not null`,
     [id, overlapMs],
   );
 }

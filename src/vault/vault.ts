@@ -51,7 +51,7 @@ export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log
         503,
         "secret-unreadable",
         `The secret ${stored.place.name} cannot be opened: it was sealed with another master key, or changed in the database.`,
-        { cause: error },
+        { headers: { "retry-after": "60" }, cause: error },
       );
     }
   }

@@ -75,12 +75,13 @@ describe("a new value", () => {
     expect(body["previousValidUntil"]).toBeNull();
   });
 
-  test("that is the one it has already changes nothing, so that a request may be sent again", async () => {
+  test("that is the one it has already changes nothing but ends the one before sooner", async () => {
     const { id } = await keep("the first value of it");
     const wish = { value: "the second value of it", overlap: "1h" };
     const first = await ask("PUT", `/api/secrets/${id}`, wish);
-    const second = await ask("PUT", `/api/secrets/${id}`, { ...wish, overlap: "0s" });
-    expect(second.body).toEqual(first.body);
+    expect((await ask("PUT", `/api/secrets/${id}`, wish)).body).toEqual(first.body);
+    const ended = await ask("PUT", `/api/secrets/${id}`, { ...wish, overlap: "0s" });
+    expect(ended.body).toEqual({ ...first.body, previousValidUntil: null });
   });
 });
 

@@ -70,6 +70,12 @@ describe("a new value", () => {
     expect(rows).toEqual([{ version: 2 }]);
   });
 
+  test("is opened, in whatever case the secret's id was written", async () => {
+    const { id, name } = await create("the first value");
+    await fresh().rotate({ workspaceId, id: id.toUpperCase(), value: "the second value", overlapMs: hourMs });
+    expect(await valuesOf(name)).toEqual(["the second value", "the first value"]);
+  });
+
   test("may leave the one before no time at all", async () => {
     const { id, name } = await create("the first value");
     const rotated = await fresh().rotate({ workspaceId, id, value: "the second value", overlapMs: 0 });
@@ -89,7 +95,16 @@ describe("a new value", () => {
     const wish = { workspaceId, id, value: "the second value", overlapMs: hourMs };
     const first = await fresh().rotate(wish);
     expect(await fresh().rotate(wish)).toEqual(first);
+    expect(await fresh().rotate({ ...wish, overlapMs: 24 * hourMs })).toEqual(first);
     expect(await valuesOf(name)).toEqual(["the second value", "the first value"]);
+  });
+
+  test("sent again with less time ends that of the one before", async () => {
+    const { id, name } = await create("the first value");
+    const wish = { workspaceId, id, value: "the second value" };
+    await fresh().rotate({ ...wish, overlapMs: hourMs });
+    expect((await fresh().rotate({ ...wish, overlapMs: 0 }))?.previousValidUntil).toBeNull();
+    expect(await valuesOf(name)).toEqual(["the second value"]);
   });
 
   test("is one of those that came at once, with one before it", async () => {

@@ -92,7 +92,7 @@ export function secretEndpoints({ pool, vault }: { pool: SqlPool; vault: Vault }
       tag: "Secrets",
       summary: "Give a secret a new value",
       description:
-        "The value before is taken as well until `overlap` is over, so that senders can change over. The value that it has already changes nothing.",
+        "The value before is taken as well until `overlap` is over, so that senders can change over. With the value that it has already, only that time can be made shorter.",
       params: idParams,
       body: newValue,
       answers: { 200: secret },

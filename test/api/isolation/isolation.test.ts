@@ -64,7 +64,7 @@ async function furnish() {
   await call("POST", `/api/workflows/${idOf(manual)}/activate`);
   const launched = await make(`/api/workflows/${idOf(manual)}/launch`, { launchId: marker, ids: [company] });
   const apiKey = await make("/api/api-keys", { name: marker });
-  const secret = await make("/api/secrets", { name: marker, value: `${marker} value` });
+  const secret = await make("/api/secrets", { name: "ISOLATED", value: `${marker} value` });
   const imported = await make("/api/imports", { object: "company", format: "csv" });
   await call("PUT", `/api/imports/${idOf(imported)}/data`, { raw: `name,employees\n${marker},x\n` });
   const backfill = await make(`/api/workflows/${workflow}/schedules/hours/backfill`, past);
@@ -149,7 +149,7 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/imports/{id}/cancel": {},
   "PUT /api/settings": { currency: "CHF" },
   "POST /api/api-keys": { name: "Of the stranger" },
-  "POST /api/secrets": { name: "Isolated", value: "Of the stranger" },
+  "POST /api/secrets": { name: "ISOLATED", value: "Of the stranger" },
   "PUT /api/secrets/{id}": { value: "Of the stranger", overlap: "0s" },
   "POST /api/workspaces": { name: "Of the stranger" },
   "POST /rest/{plural}": person,
