@@ -46,8 +46,11 @@ export async function launcher(input: LauncherInput): Promise<void> {
   const pending: LaunchSignal[] = [];
   let recent = before;
   let handled = 0;
-  setHandler(launch, (...sent) => void pending.push(read(sent)));
-  setHandler(recentLaunches, () => recent);
+  setHandler(launch, (...sent) => void pending.push(read(sent)), {
+    description:
+      'Launches the workflow. Input: {"inputs": …, "ids" or "view" or "filter": …, "launchId": …}, or nothing.',
+  });
+  setHandler(recentLaunches, () => recent, { description: "The last launches and what became of them." });
 
   const isFull = (): boolean =>
     handled >= mostHandled || workflowInfo().historyLength >= mostEvents || workflowInfo().continueAsNewSuggested;
