@@ -6,6 +6,10 @@ drop index tandem.outbox_by_shard;
 -- The runs that an event started when it was relayed.
 alter table tandem.record_events add column run_ids uuid[] not null default '{}';
 
+-- The record that a run's trigger gives.
+alter table tandem.runs add column record_id uuid;
+create index runs_by_record on tandem.runs (workspace_id, record_id, id desc) where record_id is not null;
+
 -- What happened to a record since a workflow began to wait for it to settle: its first state, its last,
 -- and what changed between them.
 create table tandem.debounces (

@@ -11,6 +11,7 @@ import { importEndpoints } from "./routes/imports.ts";
 import { launchEndpoints } from "./routes/launches.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { objectEndpoints } from "./routes/objects.ts";
+import { recordEventEndpoints } from "./routes/record-events.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
 import { scheduleEndpoints } from "./routes/schedules.ts";
@@ -44,6 +45,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...scheduleEndpoints({ pool, kinds }),
     ...scheduleWishEndpoints(pool),
     ...runEndpoints(pool),
+    ...recordEventEndpoints(pool),
     ...admissionEndpoints(pool),
     ...deliveryEndpoints(parts),
     ...webhookEndpoints(parts),

@@ -13,6 +13,8 @@ export interface Admitted {
   readonly workflowKey: string;
   readonly workflowName: string;
   readonly triggerKind: string;
+  /** The record that its trigger gives. */
+  readonly recordId: string | null;
   /** It waited and goes on: its workflow is there and is rung; otherwise a workflow is started. */
   readonly resumed: boolean;
 }
@@ -128,7 +130,7 @@ async function giveSlots(
       where r.id = c.id and f.id = r.workflow_id and r.cancel_requested_at is null
         and r.status = case when c.resumed then 'waiting' else 'queued' end
       returning r.id as "runId", r.fence, r.version_id as "versionId", r.workspace_id as "workspaceId", r.workflow_id as "workflowId",
-        f.key as "workflowKey", f.name as "workflowName", r.trigger->>'kind' as "triggerKind", c.resumed`,
+        f.key as "workflowKey", f.name as "workflowName", r.trigger->>'kind' as "triggerKind", r.record_id as "recordId", c.resumed`,
     values: [workspaceId, limit, most, owner, leaseSeconds],
   });
   return rows;

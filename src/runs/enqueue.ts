@@ -1,4 +1,5 @@
-import type { Json, JsonObject } from "../json.ts";
+import { isUuid } from "../ids.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { createStatement, type Sql, type Statement } from "../sql.ts";
 
 /** What becomes of a run whose concurrency key has no room. */
@@ -64,13 +65,13 @@ export function addRuns(statement: Statement, runs: readonly NewRun[]): void {
   statement.with(
     "run",
     `insert into tandem.runs (id, workspace_id, workflow_id, version_id, status, trigger, settings, origin, depth, priority,
-       concurrency_key, concurrency_limit, when_busy, ready, error, scheduled_at, launched_by, list_names, ended_at)
+       concurrency_key, concurrency_limit, when_busy, ready, error, scheduled_at, launched_by, list_names, record_id, ended_at)
      select q.id, q."workspaceId", q."workflowId", q."versionId", coalesce(q.over, 'queued'), q.trigger, q.settings, q.origin,
        coalesce((q.origin ->> 'depth')::smallint + 1, 0), q.priority, q.key, q.limit, q."whenBusy", case when q.key is null then true end,
-       q.reason, q."scheduledAt", q."launchedBy", q."listNames", case when q.over is not null then clock_timestamp() end
+       q.reason, q."scheduledAt", q."launchedBy", q."listNames", q."recordId", case when q.over is not null then clock_timestamp() end
      from jsonb_to_recordset(${rows}) as q(id uuid, "workspaceId" uuid, "workflowId" uuid, "versionId" uuid, trigger jsonb, settings jsonb,
        origin jsonb, priority smallint, key text, "limit" integer, "whenBusy" text, over text, reason jsonb,
-       "scheduledAt" timestamptz, "launchedBy" jsonb, "listNames" text[])
+       "scheduledAt" timestamptz, "launchedBy" jsonb, "listNames" text[], "recordId" uuid)
      returning id`,
   );
   const lists = runs.flatMap(pagesOf);
@@ -111,7 +112,14 @@ function rowOf(run: NewRun): JsonObject {
     scheduledAt: run.scheduledAt?.toISOString() ?? null,
     launchedBy: run.launchedBy ?? null,
     listNames: Object.keys(handles).length === 0 ? null : Object.keys(handles),
+    recordId: recordOf(run),
   };
+}
+
+/** The record that its trigger gives: runs are found by it. */
+function recordOf({ trigger: { record } }: NewRun): string | null {
+  const id = isJsonObject(record) ? textOf(record["id"]) : undefined;
+  return id !== undefined && isUuid(id) ? id : null;
 }
 
 /** The key as stored: two workflows share it only where the definition says so. */

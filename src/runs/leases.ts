@@ -23,7 +23,7 @@ export async function takeOverStarts(sql: Sql, owner: string): Promise<Admitted[
       where f.id = r.workflow_id and r.id in (
         select id from tandem.runs where status = 'starting' and lease_until < now() limit 100 for update skip locked)
       returning r.id as "runId", r.fence, r.version_id as "versionId", r.workspace_id as "workspaceId", r.workflow_id as "workflowId",
-        f.key as "workflowKey", f.name as "workflowName", r.trigger->>'kind' as "triggerKind", false as resumed`,
+        f.key as "workflowKey", f.name as "workflowName", r.trigger->>'kind' as "triggerKind", r.record_id as "recordId", false as resumed`,
     values: [owner, leaseSeconds],
   });
   return rows;

@@ -3,6 +3,7 @@ import { forgetImports } from "../crm/transfer/imports.ts";
 import { firstIdAt } from "../ids.ts";
 import type { Log } from "../log.ts";
 import { partitionedTables, partitionName } from "../migrations.ts";
+import { forgetStops } from "./matching/loops.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
 import { forgetReplays } from "./replays.ts";
@@ -28,6 +29,7 @@ export async function forgetOldRuns(
     "delete from tandem.deliveries where received_at < $1 and not exists (select 1 from tandem.runs r where r.id = run_id)",
     [limit],
   );
+  await forgetStops(pool, limit);
   return { days: dropped, runs };
 }
 

@@ -24,6 +24,9 @@ export interface RunSummary {
   readonly status: RunStatus;
   readonly triggerId: string | null;
   readonly triggerKind: string | null;
+  /** The record that its trigger gives, and of which object it is; null: it gives none. */
+  readonly object: string | null;
+  readonly recordId: string | null;
   readonly createdAt: string;
   readonly startedAt: string | null;
   readonly endedAt: string | null;
@@ -48,6 +51,8 @@ export interface RunQuery {
   /** Any of these. */
   readonly statuses?: readonly RunStatus[] | undefined;
   readonly triggerKind?: string | undefined;
+  /** Runs whose trigger gives this record. */
+  readonly recordId?: string | undefined;
   /** Runs of this launch. */
   readonly launchId?: string | undefined;
   readonly createdFrom?: Date | undefined;
@@ -66,7 +71,7 @@ export type SummaryRow = Times<RunSummary, "createdAt" | "startedAt" | "endedAt"
 
 /** SQL: a summary's columns of tandem.runs `r` and tandem.workflows `w`. */
 export const summaryColumns = `r.id, r.workflow_id as "workflowId", w.key as "workflowKey", r.version_id as "versionId", r.status,
-  r.trigger->>'id' as "triggerId", r.trigger->>'kind' as "triggerKind", r.created_at as "createdAt", r.started_at as "startedAt",
+  r.trigger->>'id' as "triggerId", r.trigger->>'kind' as "triggerKind", r.trigger->>'object' as object, r.record_id as "recordId", r.created_at as "createdAt", r.started_at as "startedAt",
   r.ended_at as "endedAt", r.scheduled_at as "scheduledAt", r.cancel_requested_at as "cancelRequestedAt", r.stuck, r.error,
   r.origin, r.depth, r.launched_by as "launchedBy"`;
 
@@ -85,6 +90,7 @@ export async function listRuns(sql: Sql, query: RunQuery): Promise<RunSummary[]>
   // Written out, so that the indexes of single statuses serve.
   if (query.statuses !== undefined) conditions.push(`r.status in (${query.statuses.map(literal).join(", ")})`);
   add("r.trigger->>'kind' =", "text", query.triggerKind);
+  add("r.record_id =", "uuid", query.recordId);
   add("r.launched_by->>'launch' =", "text", query.launchId);
   add("r.id <", "uuid", query.before);
   add("r.created_at >=", "timestamptz", createdFrom);

@@ -73,10 +73,8 @@ export function createStarter(parts: {
 }
 
 function attributesOf(run: Admitted, registered: readonly string[]): SearchAttributePair[] {
-  return searchAttributesOf(
-    { TandemWorkspace: run.workspaceId, TandemWorkflow: run.workflowKey, TandemTrigger: run.triggerKind },
-    registered,
-  );
+  const values = { TandemWorkspace: run.workspaceId, TandemWorkflow: run.workflowKey, TandemTrigger: run.triggerKind };
+  return searchAttributesOf(run.recordId === null ? values : { ...values, TandemRecord: run.recordId }, registered);
 }
 
 /** Values of search attributes, as far as the namespace has them. */

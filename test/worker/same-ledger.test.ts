@@ -9,7 +9,7 @@ import type { Json, JsonObject } from "../../src/json.ts";
 import { relayAll } from "../../src/runs/relay.ts";
 import type { SqlPool } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { definitionOf, startTestEngine, type TestEngine } from "../support/engine.ts";
+import { definitionOf, recordKinds, startTestEngine, type TestEngine } from "../support/engine.ts";
 import { startTestMailbox } from "../support/mail.ts";
 
 /** The same world twice: one runs in the quick lane, the other has every step as an activity. */

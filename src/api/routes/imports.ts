@@ -16,6 +16,7 @@ import { formats, importSettings, type ImportSettings } from "../../crm/transfer
 import { checkMapping } from "../../crm/transfer/targets.ts";
 import { unknownField } from "../../crm/values.ts";
 import { ProblemError, StepError, type Issue } from "../../errors.ts";
+import { ringRelay } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import { parseJson } from "../body/parse-json.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
@@ -185,7 +186,8 @@ function dataEndpoint(pool: SqlPool): Endpoint {
       const offset = header("upload-offset");
       if (offset !== undefined && !/^\d{1,15}$/.test(offset))
         throw new ProblemError(400, "malformed-request", "Upload-Offset takes a number of bytes.");
-      const context = { pool, workspace, parseJson, actor: { ...actor, source: "IMPORT" as const } };
+      const written = (): void => ringRelay(pool);
+      const context = { pool, workspace, parseJson, written, actor: { ...actor, source: "IMPORT" as const } };
       const sent = {
         id: params.id,
         source: file,

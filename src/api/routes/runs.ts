@@ -17,6 +17,8 @@ const summaryShape = {
   status: z.enum(runStatuses),
   triggerId: z.string().nullable(),
   triggerKind: z.string().nullable(),
+  object: z.string().nullable().meta({ description: "Of the record that its trigger gives" }),
+  recordId: id.nullable().meta({ description: "The record that its trigger gives; null: it gives none, or a list" }),
   createdAt: moment,
   startedAt: moment.nullable(),
   endedAt: moment.nullable(),
@@ -80,6 +82,7 @@ const runsQuery = pageQuery.extend({
     .optional()
     .meta({ description: `One or several, with commas between them: ${runStatuses.join(", ")}` }),
   triggerKind: z.string().min(1).optional().meta({ description: "As the definition names it: webhook, schedule, …" }),
+  record: id.optional().meta({ description: "The id of a record: the runs whose trigger gives it" }),
   launchId: id.optional().meta({ description: "The id of a launch: the runs that it started" }),
   createdFrom: givenMoment.optional().meta({ description: "Runs created at this moment or later" }),
   createdUntil: givenMoment.optional().meta({ description: "Runs created before this moment" }),
@@ -100,9 +103,9 @@ export function runEndpoints(pool: SqlPool): Endpoint[] {
       summary: "Runs, newest first",
       query: runsQuery,
       answers: { 200: pageOf(summary) },
-      async handle({ workspace, query: { limit, cursor, status: statuses, ...narrowed } }) {
+      async handle({ workspace, query: { limit, cursor, status: statuses, record: recordId, ...narrowed } }) {
         const before = cursor === undefined ? undefined : decodeCursor(cursor);
-        const query = { ...narrowed, statuses, before, workspaceId: workspace.id, limit: limit + 1 };
+        const query = { ...narrowed, statuses, recordId, before, workspaceId: workspace.id, limit: limit + 1 };
         return { body: toPage(await listRuns(pool, query), limit) };
       },
     }),

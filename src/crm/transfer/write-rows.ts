@@ -21,6 +21,8 @@ export interface ImportContext {
   readonly actor: Actor;
   /** Reads JSON as strictly as a request's body. Throws an error that says what is wrong. */
   parseJson(text: string): Json;
+  /** Called after a batch of rows was committed. */
+  written?(): void;
 }
 
 /** A batch of rows that come one after another in the file. */
@@ -89,6 +91,7 @@ export function createRowWriter(context: ImportContext, known: Import, sender: s
             { ...batch, ...tally(good, outcomes, refused), tail: tailOf(batch) },
           ),
       });
+      context.written?.();
     },
   };
 }

@@ -165,8 +165,14 @@ function valuesFor(path: string): Json[] {
   return [...own, ...inner, ...texts, ...strangers, ...links];
 }
 
-function leavesFor(path: string): Array<{ field: string; operator: Operator; value?: Json }> {
-  return operators.flatMap((operator) => {
+interface Leaf {
+  readonly field: string;
+  readonly operator: Operator;
+  readonly value?: Json;
+}
+
+function leavesFor(path: string): Leaf[] {
+  return operators.flatMap((operator): Leaf[] => {
     if (operator === "isEmpty" || operator === "isNotEmpty") return [{ field: path, operator }];
     const values = valuesFor(path);
     const given = operator === "in" || operator === "notIn" ? [[], ...values.map((value) => [value, null])] : values;

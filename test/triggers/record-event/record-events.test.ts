@@ -111,6 +111,29 @@ test("a deal that becomes won starts a run, and no later change of it does", asy
   });
 });
 
+test("a record's events and its runs are listed, of the own workspace only", async () => {
+  const id = await watch("listed-runs", { objects: ["note"], events: ["created"] });
+  const made = await write("POST", "/rest/notes", { title: "One" });
+  await write("PATCH", `/rest/notes/${String(made["id"])}`, { title: "Two" });
+  await write("POST", "/rest/notes", { title: "Other" });
+  await untilRuns(id, 2);
+  const runs = await gateway.call("GET", `/api/runs?record=${String(made["id"])}`);
+  expect(runs.body["data"]).toMatchObject([
+    { workflowId: id, triggerKind: "record-event", object: "note", recordId: made["id"] },
+  ]);
+  const [run] = runs.body["data"] as [{ id: string }];
+  const page = await gateway.call("GET", `/api/record-events?record=${String(made["id"])}&limit=1`);
+  expect(page.body["data"]).toMatchObject([{ kind: "updated", changedFields: ["title"], runIds: [] }]);
+  const next = await gateway.call(
+    "GET",
+    `/api/record-events?record=${String(made["id"])}&cursor=${String(page.body["nextCursor"])}`,
+  );
+  expect(next.body).toMatchObject({ data: [{ kind: "created", runIds: [run.id] }], nextCursor: null });
+  const key = await gateway.strangerKey();
+  for (const path of ["/api/runs", "/api/record-events"])
+    expect((await gateway.call("GET", `${path}?record=${String(made["id"])}`, { key })).body["data"]).toEqual([]);
+});
+
 test("a deal that is created as won counts, and one that is brought back does not", async () => {
   const id = await watch("won-at-once", { ...won, events: ["upserted", "restored", "deleted"] });
   const made = await deal({ name: "Gift", stage: "CLOSED_WON" });
