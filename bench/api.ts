@@ -16,12 +16,15 @@ export type Run = z.output<typeof run>;
 const counted = z.object({ totalCount: z.number() });
 const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor: z.string().nullable() });
 
+const started = z.object({ data: z.array(z.object({ id: z.string(), startedAt: z.string().nullable() })) });
+const events = z.object({ data: z.array(z.object({ createdAt: z.string() })) });
+
 const endings = z.object({
   data: z.array(z.object({ endedAt: z.string() })),
   nextCursor: z.string().nullable(),
 });
 
-/** A workflow that is active, and the path that starts it. */
+/** A workflow that is active, and the path that starts it: empty where no webhook does. */
 export interface Active {
   readonly id: string;
   readonly path: string;
@@ -32,8 +35,8 @@ export async function activate(product: Product, definition: object): Promise<Ac
   if (made.status !== 201) throw new Error(`The workflow was refused: ${JSON.stringify(made.body)}`);
   const { id } = created.parse(made.body);
   const { triggers } = activated.parse((await product.call("POST", `/api/workflows/${id}/activate`)).body);
-  const url = triggers.find((trigger) => trigger.kind === "webhook")?.url ?? "";
-  return { id, path: new URL(url).pathname };
+  const url = triggers.find((trigger) => trigger.kind === "webhook")?.url;
+  return { id, path: url === undefined ? "" : new URL(url).pathname };
 }
 
 /** Sets how many runs may go at once; 0 holds admission. */
@@ -55,13 +58,14 @@ export async function countRecords(product: Product, plural: string): Promise<nu
   return counted.parse((await product.call("GET", `/rest/${plural}?limit=1`)).body).totalCount;
 }
 
-/** At most `limit` runs of a workflow in this state, the newest first. */
+/** At most `limit` runs, of a workflow or of all, in one of these states (with commas), the newest first. */
 export async function listRuns(
   product: Product,
-  query: { workflowId: string; status: string; limit: number },
+  query: { workflowId?: string; status: string; limit: number },
 ): Promise<string[]> {
   const { workflowId, status, limit } = query;
-  const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&status=${status}&limit=${limit}`);
+  const workflow = workflowId === undefined ? "" : `workflowId=${workflowId}&`;
+  const { body } = await product.call("GET", `/api/runs?${workflow}status=${status}&limit=${limit}`);
   return page.parse(body).data.map(({ id }) => id);
 }
 
@@ -77,6 +81,14 @@ export async function lastEnd(product: Product, workflowId: string, runs: number
     after = `&cursor=${nextCursor}`;
   }
   return last;
+}
+
+/** Milliseconds from a record's only event to the start of the run that it started; undefined: it has not started yet. */
+export async function startOfRecord(product: Product, recordId: string): Promise<number | undefined> {
+  const run = started.parse((await product.call("GET", `/api/runs?record=${recordId}`)).body).data[0];
+  const event = events.parse((await product.call("GET", `/api/record-events?record=${recordId}`)).body).data[0];
+  if (run === undefined || run.startedAt === null || event === undefined) return undefined;
+  return Date.parse(run.startedAt) - Date.parse(event.createdAt);
 }
 
 /** Whether a workflow has runs in one of these states. */

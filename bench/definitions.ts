@@ -42,6 +42,24 @@ const steps = [
 /** Five steps: search, create three times, set. */
 export const fiveSteps = { formatVersion: 1, key: "bench-five", name: "Five steps", triggers: [trigger], steps };
 
+/** The five steps for each new note, whose title stands in for a form's e-mail address. */
+export const onNote = {
+  formatVersion: 1,
+  key: "bench-notes",
+  name: "Five steps for each note",
+  triggers: [{ id: "made", kind: "record-event", objects: ["note"], events: ["created"] }],
+  steps: JSON.parse(JSON.stringify(steps).replaceAll(/trigger\.body\.\w+/g, "trigger.record.title")) as object[],
+};
+
+/** What somebody else waits for meanwhile. */
+export const bystander = {
+  formatVersion: 1,
+  key: "bench-bystander",
+  name: "Somebody else's",
+  triggers: [trigger],
+  steps: [{ id: "answer", kind: "set", input: { number: "{{ trigger.body.number }}" } }],
+};
+
 /** The five steps and an e-mail. */
 export const withEmail = {
   formatVersion: 1,

@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import { activate, countMails } from "./api.ts";
 import { readBusy, readCpu } from "./cpu.ts";
 import { fiveSteps, floor, withEmail } from "./definitions.ts";
+import { measureEvents } from "./events/main.ts";
+import { eventLines, judgeEvents } from "./events/report.ts";
 import { percentile, type Load } from "./load.ts";
 import {
   expectRecords,
@@ -23,7 +25,7 @@ const rounds = 3;
 const runs = { warm: 200, floor: 400, quick: 300, ordinary: 80, email: 250, single: 60 };
 
 /** Parts that can be measured by themselves: `npm run bench -- records`. */
-const parts = { runs: measureRuns, records: reportRecords, workspaces: reportWorkspaces };
+const parts = { runs: measureRuns, events: reportEvents, records: reportRecords, workspaces: reportWorkspaces };
 
 interface Report {
   readonly figures: object;
@@ -59,6 +61,11 @@ async function measureRuns(): Promise<Report> {
   const ordinary = await withProduct({ QUICK_LANE: "false" }, measureOrdinary);
   const figures: Figures = { ...quick, ...ordinary };
   return { figures, lines: runLines(figures), judgements: judge(figures), word: wordOnOthers(figures) };
+}
+
+async function reportEvents(): Promise<Report> {
+  const figures = await measureEvents(say);
+  return { figures, lines: eventLines(figures), judgements: judgeEvents(figures), word: "" };
 }
 
 async function reportRecords(): Promise<Report> {
