@@ -36,8 +36,8 @@ const preview = z
 
 const shared = { tag: "Schedules" } as const;
 
-/** How long a preview waits for a worker to ask Temporal. */
-const previewMs = 5_000;
+/** How long a preview waits for a worker to take it, and for Temporal to answer that. */
+const previewMs = { taken: 5_000, answered: 12_000 };
 const dayMs = 86_400_000;
 
 /** What of schedules only Temporal knows: the moments of a time that is past, and the next of one that is considered. */
@@ -155,11 +155,12 @@ async function getBackfill(pool: SqlPool, workspaceId: string, wishId: string): 
 
 /** Only a worker speaks to Temporal; its answer is a row. */
 async function awaitPreview(pool: SqlPool, workspaceId: string, wishId: string): Promise<{ moments: string[] }> {
-  const end = Date.now() + previewMs;
-  while (Date.now() < end) {
+  const begun = Date.now();
+  for (let end = begun + previewMs.taken; Date.now() < end;) {
     const wish = await findWish(pool, { workspaceId, id: wishId, kind: "preview" });
     if (wish?.status === "done") return z.object({ moments: z.array(z.string()) }).parse(wish.answer);
     if (wish?.status === "failed") throw new ProblemError(422, "schedule-refused", failure.parse(wish.answer).message);
+    if (wish?.claimed === true) end = begun + previewMs.answered;
     await sleep(50);
   }
   throw new ProblemError(

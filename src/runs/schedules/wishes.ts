@@ -45,7 +45,7 @@ export async function addWish(
   return id;
 }
 
-/** Takes the oldest wish that nobody works on; a worker that dies leaves it to the next. */
+/** Takes the oldest wish that nobody works on, previews first; a worker that dies leaves it to the next. */
 export async function claimWish(sql: Sql): Promise<Wish | undefined> {
   const { rows } = await sql.query<{
     id: string;
@@ -59,7 +59,7 @@ export async function claimWish(sql: Sql): Promise<Wish | undefined> {
     text: `update tandem.schedule_wishes set claimed_until = now() + interval '${claimSeconds} seconds' where id = (
         select id from tandem.schedule_wishes where status = 'waiting' and (claimed_until is null or claimed_until < now())
           and (kind <> 'preview' or created_at > now() - interval '${previewSeconds} seconds')
-        order by created_at limit 1 for update skip locked)
+        order by kind = 'backfill', created_at limit 1 for update skip locked)
       returning id, kind, workflow_id as "workflowId", trigger_id as "triggerId", request, created_at as "createdAt"`,
   });
   const row = rows[0];
@@ -92,6 +92,8 @@ export async function endWish(sql: Sql, id: string, { status, answer }: WishOutc
 /** A wish as those see it who asked for it. */
 export interface WishState {
   readonly status: "waiting" | "done" | "failed";
+  /** Whether a worker has taken it. */
+  readonly claimed: boolean;
   readonly request: Json;
   readonly answer: Json;
   readonly workflowId: string | null;
@@ -106,7 +108,7 @@ export async function findWish(
 ): Promise<WishState | undefined> {
   const { rows } = await sql.query<WishState>({
     name: "find_schedule_wish",
-    text: `select status, request, answer, workflow_id as "workflowId", trigger_id as "triggerId", created_at as "createdAt", ended_at as "endedAt"
+    text: `select status, claimed_until is not null as claimed, request, answer, workflow_id as "workflowId", trigger_id as "triggerId", created_at as "createdAt", ended_at as "endedAt"
       from tandem.schedule_wishes where id = $1::uuid and workspace_id = $2::uuid and kind = $3::text`,
     values: [id, workspaceId, kind],
   });

@@ -2,7 +2,7 @@ import type { StepKinds } from "../../activities/step-kind.ts";
 import { isUuid } from "../../ids.ts";
 import type { Log } from "../../log.ts";
 import { createLoop, type Loop } from "../../runs/loop.ts";
-import { enqueueMoments, findArmedSchedule, timingOfArmed } from "../../runs/schedules/fire.ts";
+import { enqueueMoments, findArmedSchedule } from "../../runs/schedules/fire.ts";
 import { countFiredSince } from "../../runs/schedules/firings.ts";
 import { claimWish, endWish, returnWish, type Wish, type WishOutcome } from "../../runs/schedules/wishes.ts";
 import { scheduleSettings } from "../../triggers/schedule/settings.ts";
@@ -13,41 +13,52 @@ import { specOf } from "./spec.ts";
 import { mostMoments } from "./temporal.ts";
 
 const everyMs = 2_000;
+/** A wish that is given back can be taken again after a second. */
+const notYetMs = 1_100;
 /** Runs that are enqueued in one transaction. */
 const batch = 100;
 
+/** What granting wishes needs. */
+interface WishParts extends BringParts {
+  readonly kinds: StepKinds;
+  readonly log: Log;
+  /** Called after runs were enqueued. */
+  enqueued(): void;
+}
+
+/** How a wish came out; it may have to be looked at again. */
+type Granted = WishOutcome | "not-yet";
+
 /** Grants wishes that need Temporal: previews of a schedule's next moments, and backfills. */
-export function createWishKeeper(
-  parts: BringParts & { kinds: StepKinds; log: Log; /** Called after runs were enqueued. */ enqueued(): void },
-): Loop {
+export function createWishKeeper(parts: WishParts): Loop {
   const { pool, log } = parts;
   return createLoop({
     work: "granting schedules' wishes",
     log,
     async round() {
       const faults: unknown[] = [];
+      let rest = everyMs;
       for (let wish = await claimWish(pool); wish !== undefined; wish = await claimWish(pool)) {
-        try {
-          await endWish(pool, wish.id, await grant(parts, wish).catch(refused));
-        } catch (error) {
-          // The others are not to wait for it.
-          await returnWish(pool, wish.id);
+        const granted = await grant(parts, wish).catch((error: unknown): Granted => {
+          // What Temporal does not take, it does not take the next time either.
+          if (error instanceof TypeError) return failed("refused", `Temporal does not take it: ${error.message}`);
+          // The other wishes are not to wait for this one.
           faults.push(error);
+          return "not-yet";
+        });
+        if (granted !== "not-yet") await endWish(pool, wish.id, granted);
+        else {
+          await returnWish(pool, wish.id);
+          rest = notYetMs;
         }
       }
       if (faults.length > 0) throw faults[0];
-      return everyMs;
+      return rest;
     },
   });
 }
 
-/** What Temporal does not take, it does not take the next time either. */
-function refused(error: unknown): WishOutcome {
-  if (error instanceof TypeError) return failed("refused", `Temporal does not take the schedule: ${error.message}`);
-  throw error;
-}
-
-function grant(parts: Parameters<typeof createWishKeeper>[0], wish: Wish): Promise<WishOutcome> {
+function grant(parts: WishParts, wish: Wish): Promise<Granted> {
   return wish.kind === "preview" ? preview(parts, wish) : backfill(parts, wish);
 }
 
@@ -82,26 +93,25 @@ async function preview(
   }
 }
 
-async function backfill(
-  parts: Parameters<typeof createWishKeeper>[0],
-  wish: Extract<Wish, { kind: "backfill" }>,
-): Promise<WishOutcome> {
+async function backfill(parts: WishParts, wish: Extract<Wish, { kind: "backfill" }>): Promise<Granted> {
   const { pool, schedules, installation } = parts;
   const armed = await findArmedSchedule(pool, wish);
   if (armed === undefined)
     return failed("not-active", "The workflow is not active any more: its schedule starts nothing.");
-  const listed = await schedules.moments(wantedOf(armed, installation).id, wish.from, wish.to);
+  const { id, timing } = wantedOf(armed, installation);
+  // It was armed a moment ago.
+  if ((await schedules.find(id)) === undefined) return "not-yet";
+  const listed = await schedules.moments(id, wish.from, wish.to);
   if (listed.length >= mostMoments)
     return failed(
       "too-many",
       `There are ${mostMoments} moments or more in it. Ask for shorter times, one after another.`,
     );
-  const timing = timingOfArmed(armed);
   const moments = listed.filter((moment) => fallsOn(timing, moment));
   for (let from = 0; from < moments.length; from += batch) {
     const fired = await enqueueMoments(parts, armed, { moments: moments.slice(from, from + batch), wait: "each" });
-    if (fired === undefined)
-      throw new Error("The trigger was changed while its past was fired. It is looked at again.");
+    // The trigger was changed in this moment.
+    if (fired === undefined) return "not-yet";
     parts.enqueued();
   }
   // Counted by what is committed: this may be another worker's wish that was half done.
