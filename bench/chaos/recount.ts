@@ -51,7 +51,8 @@ export async function recount(product: Product, accepted: readonly Accepted[]): 
   };
 }
 
-async function listAll<T>(product: Product, plural: string, shape: z.ZodType<T>): Promise<T[]> {
+/** Every record of an object. */
+export async function listAll<T>(product: Product, plural: string, shape: z.ZodType<T>): Promise<T[]> {
   const page = z.object({
     data: z.object({ [plural]: z.array(shape) }),
     pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
@@ -77,7 +78,8 @@ async function readMessageIds(product: Product): Promise<Map<string, string[]>> 
   return found;
 }
 
-function tally(keys: readonly string[]): Map<string, number> {
+/** How often each is there. */
+export function tally(keys: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
   return counts;

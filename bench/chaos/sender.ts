@@ -1,13 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Product } from "../product.ts";
+import { insist } from "./insist.ts";
 
 /** One form, posted until it was accepted, as a sender that retries does. */
 export interface Accepted {
   readonly email: string;
   readonly company: string;
 }
-
-const mostTries = 400;
 
 /** Each form is of another person; every fifth company is shared. */
 function formOf(number: number) {
@@ -54,12 +52,6 @@ async function sendForm(product: Product, path: string, number: number): Promise
   const form = formOf(number);
   // The sender's own key: a post whose answer was lost is posted again under it.
   const body = JSON.stringify({ ...form, submissionId: `form-${number}` });
-  for (let tries = 1; tries <= mostTries; tries++) {
-    const answer = await product.post(path, body).catch(() => undefined);
-    if (answer?.status === 202) return form;
-    if (answer !== undefined && answer.status < 500)
-      throw new Error(`Form ${number} was refused with ${answer.status}: ${JSON.stringify(answer.body)}`);
-    await sleep(150 + (number % 7) * 30);
-  }
-  throw new Error(`Form ${number} was not accepted in ${mostTries} tries.`);
+  await insist(`form ${number}`, () => product.post(path, body), [202]);
+  return form;
 }
