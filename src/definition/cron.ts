@@ -120,17 +120,23 @@ function boundsOf(range: string, stepped: boolean, rule: FieldRule): readonly [n
   return [from, to];
 }
 
-function valueOf(text: string, { first, last, words = [], title }: FieldRule): number | string {
-  if (/^\d{1,2}$/.test(text)) {
-    const number = Number(text);
-    return number >= first && number <= last ? number : `${text} is not a ${title}: ${first} to ${last}`;
-  }
-  const position = words.indexOf(text.toLowerCase().slice(0, 3));
-  const long = words === months || position < 0 ? undefined : weekdays[position];
-  if (position >= 0 && (text.length === 3 || text.toLowerCase() === long)) return first + position;
-  const meant = suggest(text, words);
-  const question = meant === undefined ? "" : `; did you mean "${meant}"?`;
-  return `"${text}" is not a ${title}: ${first} to ${last}${words.length > 0 ? ` or ${words[0]} to ${words.at(-1)}` : ""}${question}`;
+function valueOf(text: string, rule: FieldRule): number | string {
+  const { first, last, words = [], title } = rule;
+  const number = /^\d{1,2}$/.test(text) ? Number(text) : numberOfWord(text, rule);
+  if (number !== undefined && number >= first && number <= last) return number;
+  const named = words.length > 0 ? ` or ${words[0]} to ${words.at(-1)}` : "";
+  const written = number === undefined ? `"${text}"` : text;
+  const fault = `${written} is not ${title === "hour" ? "an" : "a"} ${title}: ${first} to ${last}${named}`;
+  const meant = number === undefined ? suggest(text, words) : undefined;
+  return meant === undefined ? fault : `${fault}; did you mean "${meant}"?`;
+}
+
+/** Of days the long name is known, too. */
+function numberOfWord(text: string, { first, words = [], name }: FieldRule): number | undefined {
+  const word = text.toLowerCase();
+  const long = name === "dayOfWeek" ? weekdays.findIndex((day) => day === word) : -1;
+  const position = words.includes(word) ? words.indexOf(word) : long;
+  return position < 0 ? undefined : first + position;
 }
 
 function formsOf({ first, last }: FieldRule): string {

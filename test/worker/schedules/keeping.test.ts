@@ -49,7 +49,7 @@ describe("a schedule is kept in Temporal as it is to be:", () => {
     await until("the new zone", async () => (await described("by-settings"))?.spec.timezone === "Asia/Tokyo");
     expect((await described("by-settings"))!.info.createdAt).toEqual(made.info.createdAt);
     const refused = await call("PUT", `/api/workflows/${id}/settings`, { body: { when: "0 25 * * *" } });
-    expect(refused.body["issues"]).toEqual([{ path: "when", message: "hour (field 2): 25 is not a hour: 0 to 23" }]);
+    expect(refused.body["issues"]).toEqual([{ path: "when", message: "hour (field 2): 25 is not an hour: 0 to 23" }]);
     await compare();
     expect((await described("beside"))!.info.lastUpdatedAt).toBeUndefined();
   });
