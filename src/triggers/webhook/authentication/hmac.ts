@@ -1,19 +1,24 @@
 import { durationMs } from "../../../definition/schema.ts";
 import { decodeKey } from "./base64.ts";
 import { parseContent } from "./content.ts";
+import { inHeader, inList, readSigned } from "./read-signed.ts";
 import type { SettingsOf } from "./settings.ts";
-import { readFromHeaders, type HmacScheme } from "./signature-scheme.ts";
+import type { HmacScheme } from "./signature-scheme.ts";
 
 /** The scheme that a webhook of the kind `hmac` describes. */
 export function describedScheme(settings: SettingsOf<"hmac">): HmacScheme {
-  const { header, prefix, timestamp, id } = settings;
+  const { header, prefix, list, timestamp, id } = settings;
   return {
     algorithm: settings.algorithm,
     encoding: settings.encoding,
     content: parseContent(settings.content),
     timestamp: timestamp && { unit: timestamp.unit, toleranceMs: durationMs(timestamp.tolerance) },
     signatureHeaders: [header],
-    read: readFromHeaders({ signature: header, prefix, timestamp: timestamp?.header, id: id?.header }),
+    read: readSigned({
+      signatures: list === undefined ? inHeader(header, prefix) : inList({ header, ...list }),
+      timestampHeader: timestamp?.header,
+      idHeader: id?.header,
+    }),
     key: keys[settings.secretEncoding],
   };
 }

@@ -1,7 +1,6 @@
-import { refuse } from "./authentication.ts";
 import { parseContent } from "./content.ts";
-import { readHeader } from "./read-header.ts";
-import { readFromHeaders, signatureCodes, type HmacScheme } from "./signature-scheme.ts";
+import { inHeader, inList, readSigned } from "./read-signed.ts";
+import type { HmacScheme } from "./signature-scheme.ts";
 import { usualToleranceMs } from "./timestamps.ts";
 
 /** A secret whose characters are the key. */
@@ -15,21 +14,9 @@ const stripe: HmacScheme = {
   content: parseContent("{timestamp}.{body}"),
   timestamp: seconds,
   signatureHeaders: ["stripe-signature"],
-  read(request) {
-    const header = readHeader(request, "stripe-signature", signatureCodes);
-    if (typeof header !== "string") return header;
-    const items = header.split(",").map((item) => /^(\w+)=([^=\s]+)$/.exec(item));
-    if (items.includes(null))
-      return refuse("signature-malformed", "The header stripe-signature is not of the form t=…,v1=….");
-    const valuesOf = (key: string): string[] =>
-      items.flatMap((item) => (item?.[1] === key && item[2] !== undefined ? [item[2]] : []));
-    const [timestamp, ...others] = valuesOf("t");
-    if (timestamp === undefined || others.length > 0)
-      return refuse("timestamp-missing", "The header stripe-signature must have one t=….");
-    const signatures = valuesOf("v1");
-    if (signatures.length === 0) return refuse("signature-missing", "The header stripe-signature has no v1=….");
-    return { signatures, timestamp, id: "" };
-  },
+  read: readSigned({
+    signatures: inList({ header: "stripe-signature", separator: ",", signature: "v1", timestamp: "t" }),
+  }),
   key: asText,
 };
 
@@ -38,7 +25,7 @@ const github: HmacScheme = {
   encoding: "hex",
   content: parseContent("{body}"),
   signatureHeaders: ["x-hub-signature-256", "x-hub-signature"],
-  read: readFromHeaders({ signature: "x-hub-signature-256", prefix: "sha256=" }),
+  read: readSigned({ signatures: inHeader("x-hub-signature-256", "sha256=") }),
   key: asText,
 };
 
@@ -48,11 +35,7 @@ const slack: HmacScheme = {
   content: parseContent("v0:{timestamp}:{body}"),
   timestamp: seconds,
   signatureHeaders: ["x-slack-signature"],
-  read: readFromHeaders({
-    signature: "x-slack-signature",
-    prefix: "v0=",
-    timestamp: "x-slack-request-timestamp",
-  }),
+  read: readSigned({ signatures: inHeader("x-slack-signature", "v0="), timestampHeader: "x-slack-request-timestamp" }),
   key: asText,
 };
 
@@ -61,7 +44,7 @@ const shopify: HmacScheme = {
   encoding: "base64",
   content: parseContent("{body}"),
   signatureHeaders: ["x-shopify-hmac-sha256"],
-  read: readFromHeaders({ signature: "x-shopify-hmac-sha256", prefix: "" }),
+  read: readSigned({ signatures: inHeader("x-shopify-hmac-sha256") }),
   key: asText,
 };
 
@@ -72,10 +55,9 @@ const twenty: HmacScheme = {
   content: parseContent("{timestamp}:{body}"),
   timestamp: { unit: "milliseconds", toleranceMs: usualToleranceMs },
   signatureHeaders: ["x-twenty-webhook-signature"],
-  read: readFromHeaders({
-    signature: "x-twenty-webhook-signature",
-    prefix: "",
-    timestamp: "x-twenty-webhook-timestamp",
+  read: readSigned({
+    signatures: inHeader("x-twenty-webhook-signature"),
+    timestampHeader: "x-twenty-webhook-timestamp",
   }),
   key: asText,
 };

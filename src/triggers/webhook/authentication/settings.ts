@@ -1,28 +1,9 @@
 import { z } from "zod";
-import { durationMs, durationSchema } from "../../../definition/schema.ts";
 import { didYouMean } from "../../../definition/suggest.ts";
 import { isJsonObject } from "../../../json.ts";
-import { addressFault } from "./addresses.ts";
-import { templateFaults } from "./content.ts";
+import { hmacSettings } from "./hmac-settings.ts";
+import { addresses, common, header, secret } from "./settings-parts.ts";
 import { publicKeyFault } from "./standard-webhooks.ts";
-
-const secret = z
-  .string()
-  .regex(/^[A-Za-z_]\w{0,63}$/, "the name of a secret, such as STRIPE_WEBHOOK")
-  .meta({ description: "Name of a secret" });
-const header = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, "a header's name");
-
-const address = z.string().superRefine((text, context) => {
-  const fault = addressFault(text);
-  if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-});
-const addresses = z.array(address).min(1).max(500).meta({ description: "Addresses and ranges that may send" });
-const common = { allowFrom: addresses.optional() };
-
-const longestToleranceMs = 3_600_000;
-const tolerance = durationSchema
-  .refine((text) => durationMs(text) >= 1_000 && durationMs(text) <= longestToleranceMs, "from 1s to 1h")
-  .default("5m");
 
 const publicKey = z.string().superRefine((text, context) => {
   const fault = publicKeyFault(text);
@@ -40,26 +21,6 @@ const standardWebhooks = z
   .refine((given) => given.secret !== undefined || given.publicKeys !== undefined, {
     path: ["secret"],
     message: "name the secret (whsec_…) or give the sender's publicKeys (whpk_…)",
-  });
-
-const hmac = z
-  .strictObject({
-    kind: z.literal("hmac"),
-    secret,
-    secretEncoding: z.enum(["text", "hex", "base64"]).default("text"),
-    header,
-    algorithm: z.enum(["sha256", "sha512", "sha1"]).default("sha256"),
-    encoding: z.enum(["hex", "base64", "base64url"]).default("hex"),
-    prefix: z.string().max(100).default(""),
-    content: z.string().max(500).default("{body}"),
-    timestamp: z
-      .strictObject({ header, unit: z.enum(["seconds", "milliseconds"]).default("seconds"), tolerance })
-      .optional(),
-    id: z.strictObject({ header }).optional(),
-    ...common,
-  })
-  .superRefine((given, context) => {
-    for (const message of templateFaults(given)) context.addIssue({ code: "custom", path: ["content"], message });
   });
 
 const kinds = [
@@ -85,7 +46,7 @@ const kinds = [
   z.strictObject({ kind: z.literal("slack"), secret, ...common }),
   z.strictObject({ kind: z.literal("shopify"), secret, ...common }),
   z.strictObject({ kind: z.literal("twenty"), secret, ...common }),
-  hmac,
+  hmacSettings,
 ] as const;
 
 /** The kinds that there are. */

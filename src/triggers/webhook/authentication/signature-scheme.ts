@@ -2,17 +2,9 @@ import { createHmac } from "node:crypto";
 import { refuse, type Authentication, type Refusal, type SignedRequest, type Verdict } from "./authentication.ts";
 import { isSame } from "./compare.ts";
 import { contentBytes, idEnd, type Content } from "./content.ts";
-import { readHeader } from "./read-header.ts";
+import type { Signed } from "./read-signed.ts";
 import { anyFits, valuesOf } from "./secret-values.ts";
 import { checkAge, checkForm, type TimestampRule } from "./timestamps.ts";
-
-/** What a request carries of its signing. */
-export interface Signed {
-  /** Encoded as the scheme encodes them, without prefixes; one of them must fit. */
-  readonly signatures: readonly string[];
-  readonly timestamp: string;
-  readonly id: string;
-}
 
 /** How a sender signs by HMAC. Every preset is one. */
 export interface HmacScheme {
@@ -95,27 +87,3 @@ export function signedBytes(content: Content, { timestamp, id }: Signed, request
   const { rawBody: body, method, url } = request;
   return contentBytes(content, { body, timestamp, id, method, url });
 }
-
-/** Reads schemes that give signature, timestamp and id a header each. */
-export function readFromHeaders(names: {
-  readonly signature: string;
-  readonly prefix: string;
-  readonly timestamp?: string | undefined;
-  readonly id?: string | undefined;
-}): HmacScheme["read"] {
-  return (request) => {
-    const signature = readHeader(request, names.signature, signatureCodes);
-    if (typeof signature !== "string") return signature;
-    if (!signature.startsWith(names.prefix) || signature === names.prefix)
-      return refuse("signature-malformed", `The header ${names.signature} does not begin with ${names.prefix}.`);
-    const timestamp = names.timestamp === undefined ? "" : readHeader(request, names.timestamp, timestampCodes);
-    if (typeof timestamp !== "string") return timestamp;
-    const id = names.id === undefined ? "" : readHeader(request, names.id, idCodes);
-    if (typeof id !== "string") return id;
-    return { signatures: [signature.slice(names.prefix.length)], timestamp, id };
-  };
-}
-
-export const signatureCodes = { missing: "signature-missing", malformed: "signature-malformed" } as const;
-export const timestampCodes = { missing: "timestamp-missing", malformed: "timestamp-malformed" } as const;
-export const idCodes = { missing: "id-missing", malformed: "id-malformed" } as const;

@@ -6,17 +6,8 @@ import { parseContent } from "./content.ts";
 import { readHeader } from "./read-header.ts";
 import { anyFits, valuesOf } from "./secret-values.ts";
 import type { SettingsOf } from "./settings.ts";
-import {
-  checkParts,
-  idCodes,
-  signatureCodes,
-  signedBytes,
-  timestampCodes,
-  unusableKey,
-  wrongSignature,
-  type Key,
-  type Signed,
-} from "./signature-scheme.ts";
+import { idCodes, signatureCodes, timestampCodes, type Signed } from "./read-signed.ts";
+import { checkParts, signedBytes, unusableKey, wrongSignature, type Key } from "./signature-scheme.ts";
 import { checkAge, usualToleranceMs } from "./timestamps.ts";
 
 // standard-webhooks.com, spec 1.0.0.

@@ -213,6 +213,36 @@ const described: Sender = {
   foreign: (right) => ["k2:", "K1:", "k1:k1:", "k1=", ""].map((prefix) => prefix + right),
 };
 
+/** As Paddle signs. */
+const listed: Sender = {
+  name: "one whose header is described as a list",
+  settings: {
+    kind: "hmac",
+    secret: "HOOK",
+    header: "Paddle-Signature",
+    list: { separator: ";", signature: "h1", timestamp: "ts" },
+    content: "{timestamp}:{body}",
+    timestamp: {},
+  },
+  secret: "pdl_ntfset_a secret",
+  otherSecret: "pdl_ntfset_another",
+  signatureHeader: "Paddle-Signature",
+  timestamp: { unit: "seconds" },
+  prefix: ({ timestamp }) => `ts=${timestamp};h1=`,
+  content: ({ timestamp, body }) => join(timestamp, ":", body),
+  sign: hmac("sha256", "hex"),
+  disordered: ({ timestamp, body }) => [join(body, ":", timestamp), join(timestamp, ".", body), body],
+  foreign: (right, { timestamp }) => [
+    `ts=${timestamp},h1=${right}`,
+    `ts=${timestamp};h2=${right}`,
+    `ts=${timestamp};ts=${timestamp};h1=${right}`,
+    `h1=${right}`,
+    `ts=${timestamp}`,
+    `ts=${timestamp};h1=${right};`,
+    right,
+  ],
+};
+
 /** Everybody whose signatures are checked. */
 export const senders: readonly Sender[] = [
   standardWebhooks,
@@ -223,4 +253,5 @@ export const senders: readonly Sender[] = [
   shopify,
   twenty,
   described,
+  listed,
 ];

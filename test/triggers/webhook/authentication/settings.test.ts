@@ -54,6 +54,21 @@ const faulty: ReadonlyArray<readonly [JsonObject, RegExp]> = [
   ],
   [hmac({ id: { header: "X-Id" }, content: "{id}{body}" }), /^authentication.content: \{id\} needs a text behind it/],
   [
+    hmac({ prefix: "v1=", list: { signature: "v1" } }),
+    /^authentication.prefix: nothing stands before a signature in a list/,
+  ],
+  [hmac({ list: { signature: "v 1" } }), /^authentication.list.signature: the name of an item, such as v1$/],
+  [hmac({ list: { signature: "v1", timestamp: "t" } }), /^authentication.timestamp: say how the timestamp in the list/],
+  [hmac({ content: "{timestamp}.{body}", timestamp: {} }), /^authentication.timestamp.header: needs the header/],
+  [
+    hmac({
+      content: "{timestamp}.{body}",
+      list: { signature: "v1", timestamp: "t" },
+      timestamp: { header: "X-Time" },
+    }),
+    /^authentication.timestamp.header: needs the header that holds it, or its name in `list`; not both$/,
+  ],
+  [
     hmac({ content: "{timestamp}.{body}", timestamp: { header: "X-Time", tolerance: "2h" } }),
     /^authentication.timestamp.tolerance: from 1s to 1h$/,
   ],
