@@ -7,10 +7,11 @@ const name = z.string().min(1).max(64);
 const hourMs = 3_600_000;
 
 /** How a record has to rest, or a list to grow, before there is a run. */
-const debounce = durationSchema.refine(
-  (duration) => durationMs(duration) >= 100 && durationMs(duration) <= 24 * hourMs,
-  "a debounce is from 100ms to 24h",
-);
+const debounce = durationSchema.refine((duration) => {
+  const ms = durationMs(duration);
+  // What is no duration is told so once.
+  return !durationSchema.safeParse(duration).success || (ms >= 100 && ms <= 24 * hourMs);
+}, "a debounce is from 100ms to 24h");
 
 export const recordEventSettings = z.strictObject({
   objects: z.array(name).min(1).max(50),
