@@ -117,6 +117,29 @@ describe("what cannot be kept is refused with what is wrong, and is not repeated
     }
   });
 
+  test("a body that cannot be read", async () => {
+    const value = "canary_in_what_is_broken";
+    values.push(value);
+    const headers = { "content-type": "application/json" };
+    for (const raw of [
+      `{"name":"A","value":"${value}"`,
+      `{"name":"A","value":"${value}" x}`,
+      `{"name":"A","value":${value}}`,
+      `{"name":"A","value":"${value}\n"}`,
+      `{"name":"A","value":"${value}","value":"${value}2"}`,
+      `{"name":"A","value":["${value}"]}`,
+      `{"name":"A","value":"x","${value}":1}`.replace("x", value),
+      `["${value}"]`,
+      `"${value}"`,
+      value,
+      `name=A&value=${value}`,
+    ]) {
+      const answer = await call("POST", "/api/secrets", { raw, headers });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      if (!raw.includes(`"${value}":1`)) answered.push(answer.text);
+    }
+  });
+
   test("a name that is taken", async () => {
     const { name } = await keep("the first value of it");
     const { status, body } = await ask("POST", "/api/secrets", { name, value: "another value of it" });
