@@ -13,8 +13,8 @@ import { withFewer } from "./matching/with-fewer.ts";
 
 /** Most events that one transaction moves. */
 const batch = 500;
-/** Shards of one transaction, so that two relays have something to do both. */
-const shardsAtOnce = 8;
+/** Shards of one transaction: all, since a trickle touches them all; of a backlog few, so that other relays have some too. */
+const shardsAtOnce = { trickle: 16, backlog: 4 } as const;
 const defaultPollMs = 400;
 /** Rings that come closer together are answered by one round: a trickle is moved by the batch. */
 const quietMs = 20;
@@ -42,13 +42,15 @@ export interface Relayed {
 export function createRelay(parts: RelayParts): Loop {
   const { log, pollMs = defaultPollMs } = parts;
   let endedAt = 0;
+  let behind = false;
   let pending: NodeJS.Timeout | undefined;
   const loop = createLoop({
     work: "relaying record events",
     log,
     // It is the backlog that hurries: a lane that has more gave at least so many.
     async round() {
-      const { events } = await relayAll(parts);
+      const { events } = await relayAll(parts, behind ? "backlog" : "trickle");
+      behind = events >= batch;
       endedAt = Date.now();
       return events >= fewestOfLane ? 0 : pollMs;
     },
@@ -76,13 +78,17 @@ export function createRelay(parts: RelayParts): Loop {
  * One round: every shard that has events, some at a time. A shard that fails does not keep the others;
  * its error is thrown after them.
  */
-export async function relayAll(parts: Omit<RelayParts, "log" | "pollMs">): Promise<Relayed> {
+export async function relayAll(
+  parts: Omit<RelayParts, "log" | "pollMs">,
+  pace: keyof typeof shardsAtOnce = "trickle",
+): Promise<Relayed> {
+  const size = shardsAtOnce[pace];
   const shards = await findShards(parts.pool);
   let [events, runs] = [0, 0];
   const failures: unknown[] = [];
-  for (let from = 0; from < shards.length; from += shardsAtOnce) {
+  for (let from = 0; from < shards.length; from += size) {
     try {
-      const moved = await relayTogether(parts, shards.slice(from, from + shardsAtOnce));
+      const moved = await relayTogether(parts, shards.slice(from, from + size));
       [events, runs] = [events + moved.events, runs + moved.runs];
     } catch (error) {
       if (isUnavailable(error)) throw error;

@@ -113,7 +113,12 @@ export interface TestEngine extends TestWorkspace {
 
 export async function startTestEngine(
   pool: SqlPool,
-  options: { kinds?: StepKinds; overrides?: Partial<WorkerOptions>; paused?: boolean } = {},
+  options: {
+    kinds?: StepKinds;
+    overrides?: Partial<WorkerOptions>;
+    paused?: boolean;
+    recordsChanged?: () => void;
+  } = {},
 ): Promise<TestEngine> {
   const { address, namespace, installation } = testTemporal();
   process.env["TEMPORAL_ADDRESS"] = address;
@@ -123,11 +128,15 @@ export async function startTestEngine(
   const test = await createTestWorkspace(pool);
   const { workspace, objects } = test;
   const bundlePath = await workflowBundlePath();
-  const overrides = options.overrides === undefined ? {} : { overrides: options.overrides };
+  const { recordsChanged } = options;
+  const rest = {
+    ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
+    ...(recordsChanged === undefined ? {} : { recordsChanged }),
+  };
   const running: Engine[] = [];
   const resume = async (): Promise<void> => {
     running.push(
-      await startEngine({ pool, config, link, kinds, installation, owner: createId(), log, bundlePath, ...overrides }),
+      await startEngine({ pool, config, link, kinds, installation, owner: createId(), log, bundlePath, ...rest }),
     );
   };
   if (options.paused !== true) await resume();
