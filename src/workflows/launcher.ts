@@ -35,7 +35,8 @@ const batch = { signals: 50, characters: 262_144 };
 const largestBytes = 65_536;
 
 const { takeLaunches } = proxyActivities<Pick<Activities, "takeLaunches">>({
-  startToCloseTimeout: "1 minute",
+  // A worker that dies with them keeps the next signals waiting for no longer.
+  startToCloseTimeout: "10 seconds",
   // Until they are committed: Postgres may be away.
   retry: { initialInterval: "250ms", backoffCoefficient: 2, maximumInterval: "5s" },
 });
