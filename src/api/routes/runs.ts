@@ -2,6 +2,7 @@ import { z } from "zod";
 import { whenBusyPolicies } from "../../definition/schema.ts";
 import { ProblemError } from "../../errors.ts";
 import { cancelRun } from "../../runs/cancel.ts";
+import { ringDispatcher } from "../../runs/doorbell.ts";
 import { findRun, type RunDetail } from "../../runs/read.ts";
 import { listRuns, runStatuses } from "../../runs/run-list.ts";
 import type { SqlPool } from "../../sql.ts";
@@ -130,6 +131,7 @@ export function runEndpoints(pool: SqlPool): Endpoint[] {
       refusals: { 409: "The run is over already" },
       async handle({ workspace, params }) {
         await cancelRun(pool, { workspaceId: workspace.id, runId: params.id });
+        ringDispatcher(pool);
         return { status: 202, body: await getRun(workspace.id, params.id) };
       },
     }),
