@@ -6,6 +6,7 @@ import { partitionedTables, partitionName } from "../migrations.ts";
 import { forgetStops } from "./matching/loops.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
+import { forgetLaunches } from "./launches/forget.ts";
 import { forgetReplays } from "./replays.ts";
 
 const dayMs = 86_400_000;
@@ -49,6 +50,7 @@ export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; 
         log.info({ droppedDays: dropped, runs }, `runs that closed more than ${days} days ago were forgotten`);
       const limit = new Date(Date.now() - days * dayMs);
       await forgetImports(pool, limit);
+      await forgetLaunches(pool, limit);
       await forgetReplays(pool, limit);
       await forgetOldValues(pool);
       await forgetOldTokens(pool);
