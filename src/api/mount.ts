@@ -15,17 +15,28 @@ import type { AnsweredFile, Endpoint } from "./endpoint.ts";
 
 const maxBodyBytes = 1024 * 1024;
 
-/** The endpoints as routes. A path that exists answers other methods with 405 and what it allows. */
+/**
+ * The endpoints as routes. A path that exists answers other methods with 405 and what it allows; one
+ * that is written out goes before one with a parameter in its place.
+ */
 export function mountEndpoints(endpoints: readonly Endpoint[]): Router {
   const router = Router();
-  const methods = new Map<string, string[]>();
+  const paths = new Map<string, Endpoint[]>();
   for (const endpoint of endpoints) {
     const path = endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1");
-    router[endpoint.method](path, (request, response) => serve(endpoint, request, response));
-    methods.set(path, [...(methods.get(path) ?? []), endpoint.method.toUpperCase()]);
+    paths.set(path, [...(paths.get(path) ?? []), endpoint]);
   }
-  for (const [path, allowed] of methods) router.all(path, refuseMethod(allowed));
+  for (const [path, own] of [...paths].toSorted(([a], [b]) => (lastParameters(a) < lastParameters(b) ? -1 : 1))) {
+    for (const endpoint of own)
+      router[endpoint.method](path, (request, response) => serve(endpoint, request, response));
+    router.all(path, refuseMethod(own.map(({ method }) => method.toUpperCase())));
+  }
   return router;
+}
+
+/** A path as it is to be sorted. */
+function lastParameters(path: string): string {
+  return path.replaceAll(":", "\uffff");
 }
 
 /** Refuses every method but these. GET brings HEAD. */

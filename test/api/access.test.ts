@@ -24,7 +24,7 @@ const bodies: Readonly<Record<string, Sent>> = {
   POST: { body: {} },
   PUT: { body: hookDefinition("none") },
   PATCH: { body: {} },
-  "PUT /api/secrets/{id}": { body: { value: "a value" } },
+  "PUT /api/secrets/{id}": { body: { value: "a value of a secret" } },
 };
 const withId = (path: string, id: string): string => path.replaceAll(/\{\w+\}/g, id);
 

@@ -32,12 +32,30 @@ const make = async (path: string, body: JsonObject): Promise<string> =>
 const viewId = await make("/api/views", { object: "person", name: "shaped", label: "Shaped" });
 const importId = await make("/api/imports", { object: "person" });
 await call("PUT", `/api/imports/${importId}/data`, { raw: "name.firstName,position\nA,1\nB,x\n" });
+const webhook = `/api/workflows/${workflowId}/webhooks/form`;
+await call("POST", `${webhook}/capture`, { body: {} });
+await call("POST", new URL(String((await call("POST", `${webhook}/rotate`, { body: {} })).body["url"])).pathname, {
+  key: null,
+  body: { a: 1 },
+});
+const deliveryId = String(accepted["deliveryId"]);
+await call("POST", `/api/deliveries/${deliveryId}/replay`, { body: {} });
+const replayId = await make("/api/deliveries/replay", { filter: { workflowId } });
 const secrets = await make("/api/secrets", { name: "SHAPED", value: "a value of a secret" });
 
 /** What stands in a path, by the path's beginning. */
-const ids = { secrets, workflows: workflowId, runs: String(accepted["runId"]), views: viewId, imports: importId };
+const ids = {
+  secrets,
+  workflows: workflowId,
+  runs: String(accepted["runId"]),
+  deliveries: deliveryId,
+  views: viewId,
+  imports: importId,
+};
 const filled = (path: string): string =>
   path
+    .replace("replays/{id}", `replays/${replayId}`)
+    .replace("{trigger}", "form")
     .replace("{id}", ids[path.split("/")[2] as keyof typeof ids])
     .replace("{object}", "person")
     .replace("{field}", "jobTitle");

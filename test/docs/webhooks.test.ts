@@ -72,9 +72,7 @@ describe.runIf(hasTools)("the example of", () => {
   });
 
   test.each(
-    examples
-      .filter((example) => namesSecret(example) !== undefined)
-      .map((example) => [example.name, example] as const),
+    examples.filter((example) => namesSecret(example) !== undefined).map((example) => [example.name, example] as const),
   )("%s is refused with another secret", async (_name, example) => {
     await secretOf(example);
     const { log } = await curl(example, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD");

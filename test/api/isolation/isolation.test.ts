@@ -84,6 +84,7 @@ async function furnish() {
       workflow,
       String(accepted["runId"]),
       String(accepted["deliveryId"]),
+      idOf(launched),
       idOf(apiKey),
       idOf(secret),
       idOf(imported),
