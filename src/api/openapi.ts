@@ -42,7 +42,9 @@ function describeEndpoint(endpoint: Endpoint): RouteConfig {
     request: {
       ...(params === undefined ? {} : { params }),
       ...(query === undefined ? {} : { query }),
-      ...(body === undefined ? {} : { body: { required: true, content: bodyContent(body, endpoint.yaml === true) } }),
+      ...(body === undefined
+        ? {}
+        : { body: { required: endpoint.bodyOptional !== true, content: bodyContent(body, endpoint.yaml === true) } }),
       ...(endpoint.takesFile === undefined
         ? {}
         : { body: { required: true, content: fileContent(endpoint.takesFile) } }),
@@ -104,7 +106,8 @@ const openRoutes: readonly RouteConfig[] = [
     path: "/hooks/{token}",
     tags: ["Webhooks"],
     summary: "Start a run",
-    description: "The method is the trigger's. The token is the right to call it. Answered after the run is committed.",
+    description:
+      "The method is the trigger's, and so is the answer, where it has one of its own. The token is the right to call it; the trigger may ask for more. Answered after the run is committed.",
     security: [],
     request: {
       params: z.object({ token: z.string() }),
@@ -119,12 +122,14 @@ const openRoutes: readonly RouteConfig[] = [
     responses: {
       202: { description: "Accepted, and not lost any more", content: { "application/json": { schema: accepted } } },
       400: refused("The body cannot be read"),
+      401: refused("It does not show that it may be sent here"),
       404: refused("There is no webhook with this token"),
       405: refused("The webhook takes another method"),
       410: refused("The workflow is not active"),
       413: refused("The body is too large"),
       415: refused("The body is of another type"),
       422: refused("The body is not as the trigger declares it; `issues` names each fault"),
+      429: refused("There were too many; send it again after `Retry-After` seconds"),
       503: refused("The database is away; send it again after `Retry-After` seconds"),
     },
   },

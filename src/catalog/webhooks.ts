@@ -62,7 +62,7 @@ export async function findArmedSettings(
   return rows[0]?.settings;
 }
 
-/** A webhook's settings as the newest version writes them, draft or not; undefined: it has none of that id. */
+/** A webhook's settings as the draft writes them, else the active version; undefined: neither has one of that id. */
 export async function findWrittenSettings(
   sql: Sql,
   { workspaceId, workflowId, triggerId }: WebhookKey,
@@ -72,7 +72,8 @@ export async function findWrittenSettings(
     `select t - 'id' - 'kind' as settings
      from tandem.workflow_versions v join tandem.workflows f on f.id = v.workflow_id
      cross join jsonb_array_elements(v.definition -> 'triggers') t
-     where v.workflow_id = $1::uuid and f.workspace_id = $3::uuid and t ->> 'id' = $2::text and t ->> 'kind' = 'webhook'
+     where v.workflow_id = $1::uuid and f.workspace_id = $3::uuid and v.status in ('draft', 'active')
+       and t ->> 'id' = $2::text and t ->> 'kind' = 'webhook'
      order by v.number desc limit 1`,
     [workflowId, triggerId, workspaceId],
   );

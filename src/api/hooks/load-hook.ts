@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { findArmedSettings, findWrittenSettings, type FoundWebhook } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
@@ -17,7 +18,7 @@ const compiled = createRecent<string, { readonly revision: number; readonly webh
 
 /**
  * The webhook as it is armed, compiled once for each of its revisions. One that is not armed is taken as
- * the newest version writes it, as long as somebody waits for a request of it. Throws a 410 else: its
+ * its draft writes it, as long as somebody waits for a request of it. Throws a 410 else: its
  * address stays reserved.
  */
 export async function loadHook(sql: Sql, found: FoundWebhook): Promise<Hook> {
@@ -52,9 +53,18 @@ export async function compileArmed(
   return webhook;
 }
 
-/** Expressions over the workflow's settings may stand in a draft: then only what is usual can be said of it. */
+/**
+ * In a draft, expressions may stand that are resolved when it is activated: such a setting is left out.
+ * Not so who may send: without that, nobody may.
+ */
 async function loadWritten(sql: Sql, { workspace, workflowId, triggerId }: FoundWebhook): Promise<Webhook> {
-  const written = await findWrittenSettings(sql, { workspaceId: workspace.id, workflowId, triggerId });
-  const parsed = webhookSettings.safeParse(written ?? {});
-  return compileWebhook(parsed.success ? parsed.data : webhookSettings.parse({ method: written?.["method"] }));
+  const written = (await findWrittenSettings(sql, { workspaceId: workspace.id, workflowId, triggerId })) ?? {};
+  const shape: Readonly<Record<string, z.ZodType>> = webhookSettings.shape;
+  const readable = Object.entries(written).filter(([key, value]) => shape[key]?.safeParse(value).success);
+  const settings = Object.fromEntries(readable);
+  if (written["authentication"] !== undefined && settings["authentication"] === undefined) {
+    const detail = "Who may send here is known once this webhook's workflow is active. Activate it to receive.";
+    throw new ProblemError(410, "workflow-inactive", detail);
+  }
+  return compileWebhook(webhookSettings.parse(settings));
 }

@@ -1,4 +1,4 @@
-import { findWrittenSettings } from "../../catalog/webhooks.ts";
+import { findArmedSettings, findWrittenSettings } from "../../catalog/webhooks.ts";
 import { ProblemError } from "../../errors.ts";
 import type { Json } from "../../json.ts";
 import type { WholeDelivery } from "../../runs/delivery-log.ts";
@@ -40,7 +40,8 @@ async function redactorFor(
   { pool, vault }: { pool: SqlPool; vault: Vault },
   webhook: { workspaceId: string; workflowId: string; triggerId: string },
 ): Promise<Redactor> {
-  const parsed = webhookSettings.safeParse(await findWrittenSettings(pool, webhook));
+  const settings = (await findArmedSettings(pool, webhook)) ?? (await findWrittenSettings(pool, webhook));
+  const parsed = webhookSettings.safeParse(settings);
   const names = parsed.success ? compileWebhook(parsed.data).secretNames : [];
   const secrets = await vault.openSecrets(webhook.workspaceId, names);
   return createRedactor([...secrets.values()].flat());

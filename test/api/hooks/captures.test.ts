@@ -99,6 +99,30 @@ describe("the next request of a webhook", () => {
     expect(await captured(id)).toMatchObject({ deliveryIds: [] });
   });
 
+  test("of a draft is held to who may send by it, and shows none of their credentials", async () => {
+    await keep("DRAFTED", "canary-drafted");
+    const trigger = { authentication: { kind: "header", header: "x-partner", secret: "DRAFTED" } };
+    const rest = { settings: { most: { type: "number", default: 5 } } };
+    const made = await call("POST", "/api/workflows", {
+      body: hookDefinition("drafted", { ...trigger, rateLimit: { requests: "{{ settings.most }}", per: "1m" } }, rest),
+    });
+    const id = String(made.body["id"]);
+    const hook = new URL(String((await arm(id)).body["url"])).pathname;
+    expect((await send("POST", hook, { body: {} })).status).toBe(401);
+    const headers = { "x-partner": "canary-drafted" };
+    expect((await send("POST", hook, { body: {}, headers })).body).toMatchObject({ captured: true });
+    expect(JSON.stringify(await deliveries(id))).not.toContain("canary-drafted");
+  });
+
+  test("of a draft that does not yet say who may send is none", async () => {
+    const authentication = { kind: "header", header: "{{ settings.header }}", secret: "DRAFTED" };
+    const made = await call("POST", "/api/workflows", {
+      body: hookDefinition("unsaid", { authentication }, { settings: { header: { type: "text", default: "x-a" } } }),
+    });
+    const hook = new URL(String((await arm(String(made.body["id"]))).body["url"])).pathname;
+    expect((await send("POST", hook, { body: {}, headers: { "x-a": "canary-drafted" } })).status).toBe(410);
+  });
+
   test("of a GET webhook is its query", async () => {
     const { id, hook } = await receive({ method: "GET" });
     await arm(id);
