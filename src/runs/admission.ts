@@ -59,7 +59,8 @@ function workspacesSql(name: string, condition: string): string {
 /**
  * Gives out a workspace's free slots, in one transaction under a lock on its row: two dispatchers that
  * count and then admit would overshoot (DURABILITY.md §7). At most `most` runs; empty when another
- * dispatcher is at it.
+ * dispatcher is at it. Whoever enqueues runs in the workspace, for however long, is neither waited for nor
+ * kept waiting: only its row's key is theirs.
  */
 export async function admit(
   pool: SqlPool,
@@ -68,7 +69,7 @@ export async function admit(
   return inTransaction(pool, async (sql) => {
     const { rows } = await sql.query<{ limit: number }>({
       name: "lock_workspace",
-      text: `select run_limit as limit from tandem.workspaces where id = $1::uuid for update skip locked`,
+      text: `select run_limit as limit from tandem.workspaces where id = $1::uuid for no key update skip locked`,
       values: [request.workspaceId],
     });
     const workspace = rows[0];

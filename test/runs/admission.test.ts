@@ -6,6 +6,7 @@ import { failAttempt, readWait } from "../../src/runs/attempts.ts";
 import { closeCancelled, releaseKey } from "../../src/runs/close.ts";
 import { markStarted, takeOverStarts } from "../../src/runs/leases.ts";
 import { createId } from "../../src/ids.ts";
+import { inTransaction } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { until } from "../support/until.ts";
 import { enqueue, insertWorkflow, insertWorkspace } from "../support/rows.ts";
@@ -51,6 +52,16 @@ test("only workspaces in which something wants to run are looked at, each once",
   const found = (await workspacesWithWork(pool)).filter((id) => !before.has(id));
   expect(found.toSorted()).toEqual([ready, keyed, due].map((one) => one!.workspaceId).toSorted());
   expect(found).not.toContain(idle!.workspaceId);
+});
+
+test("a transaction that enqueues runs, however long it takes, keeps no other run of its workspace waiting", async () => {
+  const { workspaceId, workflows } = await workspaceWith(5, ["one"]);
+  const first = await enqueue(pool, workflows[0]!);
+  await inTransaction(pool, async (sql) => {
+    await enqueue(sql, workflows[0]!);
+    expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([first]);
+  });
+  expect(await admitAll(workspaceId)).toHaveLength(1);
 });
 
 test("a limit of 0 holds admission", async () => {
