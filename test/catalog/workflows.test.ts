@@ -132,7 +132,7 @@ describe("activation", () => {
     const workflow = await activate(id);
     expect(workflow).toMatchObject({ status: "active", draft: null, active: { number: 1, status: "active" } });
     expect(workflow.triggers).toMatchObject([
-      { id: "form", kind: "webhook", method: "PUT", token: expect.stringMatching(/^[\w-]{43}$/) },
+      { id: "form", kind: "webhook", settings: { method: "PUT" }, token: expect.stringMatching(/^[\w-]{43}$/) },
     ]);
     const version = await loadVersion(pool, workflow.active?.id ?? "", { kinds });
     expect(version).toMatchObject({
