@@ -1,3 +1,4 @@
+import type { Sinks } from "@temporalio/workflow";
 import type { Ending } from "../definition/interpret.ts";
 import type { Plan, Verdict } from "../definition/plan.ts";
 
@@ -18,6 +19,14 @@ export interface Activities {
   fireSchedule(input: FireInput): Promise<FireAnswer>;
   /** Makes launches of signals; what is none is kept as refused. Retried until all are committed. */
   takeLaunches(input: TakeInput): Promise<readonly LaunchOutcome[]>;
+}
+
+/** What a workflow tells its own worker in passing: nothing comes of it in its history. */
+export interface RunSinks extends Sinks {
+  runs: {
+    /** A worker has taken up the run. */
+    begun(): void;
+  };
 }
 
 /** A run's version, under the fence that its workflow was started with. */

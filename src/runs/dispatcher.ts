@@ -3,6 +3,7 @@ import type { SqlPool } from "../sql.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { admit, workspacesWithWork, type Admitted } from "./admission.ts";
 import { markStarted, takeOverStarts, unreadWaits } from "./leases.ts";
+import { createStartWindow } from "./start-window.ts";
 
 /** What a dispatcher needs of Temporal. */
 export interface Starter {
@@ -10,6 +11,12 @@ export interface Starter {
   start(run: Admitted): Promise<void>;
   /** Rings a workflow's doorbell. One that is gone is no failure: the reconciler sees to it. */
   ring(runId: string): Promise<void>;
+}
+
+/** A loop that admits runs. */
+export interface Dispatcher extends Loop {
+  /** A worker of this process has taken up the run. */
+  begun(runId: string): void;
 }
 
 /** Most runs started by one round: enough to keep two cores busy, few enough to stay fair. */
@@ -29,16 +36,27 @@ export function createDispatcher(parts: {
   log: Log;
   /** Called when cancels are to be carried to workflows. */
   onCancels(): void;
-}): Loop {
+}): Dispatcher {
   const { pool, starter, owner, log, onCancels } = parts;
   const starting = new Set<Promise<void>>();
   let housekeepingAt = 0;
+  let rounds = 0;
+  /** There was more to start than there was room for. */
+  let held = false;
+  const window = createStartWindow({ roomMade: () => held && loop.ring() });
 
   /** True: another round is worth its while at once. */
   async function round(): Promise<boolean> {
     let busy = false;
-    for (const workspaceId of await workspacesWithWork(pool)) {
-      const { admitted, more, cancelling } = await admit(pool, { workspaceId, owner, most: roundSize });
+    held = false;
+    await window.lookAfter(pool);
+    const workspaces = inTurn(await workspacesWithWork(pool), (rounds += 1));
+    for (const [position, workspaceId] of workspaces.entries()) {
+      const share = Math.ceil(window.free() / (workspaces.length - position));
+      const most = Math.min(roundSize, share);
+      const { admitted, more, cancelling } = await admit(pool, { workspaceId, owner, most });
+      held ||= most < roundSize && admitted.length >= most;
+      for (const { runId, resumed } of admitted) if (!resumed) window.add(runId);
       busy ||= more || admitted.length > 0;
       if (cancelling) onCancels();
       track(startAll(admitted.filter((run) => !run.resumed)));
@@ -66,6 +84,7 @@ export function createDispatcher(parts: {
       await starter.start(run);
       return run.runId;
     } catch (error) {
+      window.remove(run.runId);
       log.warn(
         { err: error, runId: run.runId },
         "a run could not be started yet; it is tried again when its lease is over",
@@ -91,9 +110,16 @@ export function createDispatcher(parts: {
   const loop = createLoop({ work: "admitting runs", log, round: async () => ((await round()) ? restMs : pollMs) });
   return {
     ...loop,
+    begun: (runId) => window.remove(runId),
     async stop() {
       await loop.stop();
       await Promise.allSettled(starting);
     },
   };
+}
+
+/** The same, beginning with another one each time: the first of them finds the most room. */
+function inTurn(workspaces: readonly string[], turn: number): string[] {
+  const from = workspaces.length === 0 ? 0 : turn % workspaces.length;
+  return [...workspaces.slice(from), ...workspaces.slice(0, from)];
 }

@@ -4,8 +4,7 @@ import type { StepKinds } from "../activities/step-kind.ts";
 import { loadVersion, type LoadedVersion } from "../catalog/versions.ts";
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
-import { createDispatcher } from "../runs/dispatcher.ts";
-import type { Loop } from "../runs/loop.ts";
+import { createDispatcher, type Dispatcher } from "../runs/dispatcher.ts";
 import { createReconciler } from "../runs/reconciler.ts";
 import type { SqlPool } from "../sql.ts";
 import { createLauncherKeeper } from "./launchers.ts";
@@ -45,7 +44,7 @@ export async function startEngine(parts: {
   overrides?: Partial<WorkerOptions>;
 }): Promise<Engine> {
   const { pool, config, link, kinds, installation, owner, log } = parts;
-  let dispatcher: Loop | undefined;
+  let dispatcher: Dispatcher | undefined;
   const load = (versionId: string): Promise<LoadedVersion> => loadVersion(pool, versionId, { kinds });
   const activities = createActivities({
     pool,
@@ -60,6 +59,7 @@ export async function startEngine(parts: {
     config,
     queuePrefix: installation,
     activities,
+    runBegun: (runId) => dispatcher?.begun(runId),
     ...(parts.bundlePath === undefined ? {} : { bundlePath: parts.bundlePath }),
     ...(parts.overrides === undefined ? {} : { overrides: parts.overrides }),
   });

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Worker, type WorkerOptions } from "@temporalio/worker";
-import type { Activities } from "../activities/contract.ts";
+import { Worker, type InjectedSinks, type WorkerOptions } from "@temporalio/worker";
+import type { Activities, RunSinks } from "../activities/contract.ts";
 import { projectRoot, type Config } from "../config.ts";
 import type { TemporalLink } from "./temporal.ts";
 
@@ -17,6 +17,8 @@ export async function createWorkers(parts: {
   config: Config;
   queuePrefix: string;
   activities: Activities;
+  /** Called when a worker of this process has taken up a run. */
+  runBegun(runId: string): void;
   bundlePath?: string;
   overrides?: Partial<WorkerOptions>;
 }): Promise<Worker[]> {
@@ -27,6 +29,9 @@ export async function createWorkers(parts: {
     connection: link.connection,
     namespace: link.namespace,
     activities,
+    sinks: {
+      runs: { begun: { fn: ({ workflowId }) => parts.runBegun(workflowId) } },
+    } satisfies InjectedSinks<RunSinks>,
     shutdownGraceTime: "3s",
     shutdownForceTime: "8s",
     maxHeartbeatThrottleInterval: "1s",

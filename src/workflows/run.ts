@@ -8,6 +8,7 @@ import {
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
+  proxySinks,
   setCurrentDetails,
   setHandler,
   sleep,
@@ -20,6 +21,7 @@ import type {
   Halt,
   RunEnding,
   RunInput,
+  RunSinks,
 } from "../activities/contract.ts";
 import { interpret } from "../definition/interpret.ts";
 import type { Plan, PlanStep, Verdict } from "../definition/plan.ts";
@@ -38,6 +40,8 @@ const local = proxyLocalActivities<Pick<Activities, "runBlock" | "readWait" | "c
   retry: { maximumAttempts: 3, initialInterval: "100ms" },
 });
 
+const { runs } = proxySinks<RunSinks>();
+
 /** What the Web UI shows as the workflow's result: how each step came out. */
 export interface RunSummary {
   readonly steps: { readonly [path: string]: string };
@@ -45,6 +49,7 @@ export interface RunSummary {
 
 /** One run: walks the plan, and writes nothing but by activities. */
 export async function run(input: RunInput): Promise<RunSummary> {
+  runs.begun();
   const walker = createWalker(input);
   const ending = await walker.walk().catch((error: unknown): CloseInput["ending"] => {
     if (isCancellation(error)) return { kind: "cancelled" };
