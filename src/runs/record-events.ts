@@ -31,3 +31,22 @@ export async function listRecordEvents(
   });
   return rows.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }));
 }
+
+const batch = 1_000;
+
+/**
+ * Forgets events that were relayed before then. Ids come in about the order of time: the oldest are looked
+ * at, and no more of them once one batch has any that stay.
+ */
+export async function forgetEvents(sql: Sql, before: Date): Promise<number> {
+  let forgotten = 0;
+  for (let deleted = batch; deleted === batch; forgotten += deleted) {
+    const { rowCount } = await sql.query(
+      `delete from tandem.record_events where id in (select id from tandem.record_events order by id limit ${batch})
+         and relayed_at < $1`,
+      [before],
+    );
+    deleted = rowCount ?? 0;
+  }
+  return forgotten;
+}

@@ -7,6 +7,7 @@ import { forgetStops } from "./matching/loops.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
 import { forgetLaunches } from "./launches/forget.ts";
+import { forgetEvents } from "./record-events.ts";
 import { forgetReplays } from "./replays.ts";
 
 const dayMs = 86_400_000;
@@ -35,7 +36,7 @@ export async function forgetOldRuns(
 }
 
 /**
- * Forgets old runs, imports and replays once an hour, what a webhook's dedupe window no longer needs, and
+ * Forgets old runs, record events, imports and replays once an hour, what a webhook's dedupe window no longer needs, and
  * values of secrets and addresses of webhooks that are no longer taken.
  */
 export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; days: number }): {
@@ -49,6 +50,7 @@ export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; 
       if (dropped + runs > 0)
         log.info({ droppedDays: dropped, runs }, `runs that closed more than ${days} days ago were forgotten`);
       const limit = new Date(Date.now() - days * dayMs);
+      await forgetEvents(pool, limit);
       await forgetImports(pool, limit);
       await forgetLaunches(pool, limit);
       await forgetReplays(pool, limit);

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { firstIdAt } from "../../src/ids.ts";
 import { createPartitions } from "../../src/migrations.ts";
 import { sealRows } from "../../src/runs/ledger.ts";
+import { forgetEvents } from "../../src/runs/record-events.ts";
 import { forgetOldRuns } from "../../src/runs/retention.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { enqueue, insertWorkflow, insertWorkspace } from "../support/rows.ts";
@@ -70,4 +71,16 @@ test("runs are forgotten by when they closed, whole days at once, and what is op
   expect(rows).toHaveLength(1);
   expect([...gone, beside]).toHaveLength(3);
   expect(await forgetOldRuns(pool, { days: 30, now })).toEqual({ days: 0, runs: 0 });
+});
+
+test("record events are forgotten by when they were relayed, and what is younger stays", async () => {
+  await pool.query(
+    `insert into tandem.record_events (id, workspace_id, object, record_id, kind, changed_fields, actor, created_at, relayed_at)
+     select n, $1, 'company', gen_random_uuid(), 'created', '{}', '{}', now(), $2::timestamptz - case when n <= 2500 then interval '40 days' else interval '1 day' end
+     from generate_series(1, 2510) n`,
+    [workspaceId, now],
+  );
+  expect(await forgetEvents(pool, new Date(now.getTime() - 30 * dayMs))).toBe(2_500);
+  const { rows } = await pool.query<{ id: number }>("select min(id) as id, count(*) as left from tandem.record_events");
+  expect(rows).toEqual([{ id: 2_501, left: 10 }]);
 });
