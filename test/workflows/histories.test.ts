@@ -137,7 +137,8 @@ async function read(file: string): Promise<History> {
 async function bundleAltered(from: string, to: string): Promise<string> {
   const copy = join(projectRoot, "test/workflows", `.altered-${process.pid}`);
   onTestFinished(() => rm(copy, { recursive: true, force: true }));
-  for (const source of ["workflows/index.ts", "workflows/run.ts", "definition/plan.ts", "definition/interpret.ts"]) {
+  const workflows = ["index", "run", "fire", "launcher"].map((name) => `workflows/${name}.ts`);
+  for (const source of [...workflows, "definition/plan.ts", "definition/interpret.ts"]) {
     await mkdir(join(copy, source, ".."), { recursive: true });
     await cp(join(projectRoot, "src", source), join(copy, source));
   }
