@@ -71,7 +71,7 @@ export function launchEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepKin
       summary: "Launch a manual workflow",
       description:
         "Accepted when it is committed; Temporal may be away. The header Idempotency-Key stands for `launchId`. Records are selected by `ids`, by `view` or by `filter`, however many match.",
-      body: launchRequestSchema,
+      body: launchRequestSchema.prefault({}),
       answers: { 202: accepted },
       refusals: {
         409: "The workflow is not active or has no manual trigger, or the launch id stands for another launch",
@@ -112,7 +112,7 @@ export function launchEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepKin
       path: "/api/launches/{id}/cancel",
       summary: "Stop a launch from making further runs",
       description: 'With `{ "runs": true }` the runs that it made and that are open are cancelled too.',
-      body: z.strictObject({ runs: z.boolean().default(false) }),
+      body: z.strictObject({ runs: z.boolean().default(false) }).prefault({}),
       answers: { 202: detail },
       refusals: { 409: "All of its runs are made" },
       async handle({ workspace, params, body: { runs } }) {

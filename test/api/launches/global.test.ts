@@ -52,6 +52,16 @@ describe("a global launch", () => {
     });
   });
 
+  test("that asks for nothing needs no body, and takes no other than an object", async () => {
+    const workflow = await install(manualDefinition("bare"));
+    const path = `/api/workflows/${workflow}/launch`;
+    expect((await call("POST", path)).body).toMatchObject({ status: "started", duplicate: false });
+    expect((await call("POST", path, { body: "now" })).status).toBe(422);
+    expect((await call("POST", path, { raw: "now", headers: { "content-type": "application/json" } })).status).toBe(
+      400,
+    );
+  });
+
   test("is told of with all that launching it takes", async () => {
     const inputs = { campaign: { type: "text", label: "Campaign" } };
     const workflow = await install(manualDefinition("told", { inputs }));
