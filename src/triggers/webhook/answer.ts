@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { compileValue, type Evaluation } from "../../definition/expressions.ts";
+import { compileValue, ExpressionError, type Evaluation } from "../../definition/expressions.ts";
 import { durationMs, durationSchema } from "../../definition/schema.ts";
 import { at as placeOf, type Issue } from "../../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../../json.ts";
@@ -25,11 +25,19 @@ const headerName = z
     error: ({ input }) => `the header ${String(input)} is set by the gateway; CORS is set by "cors"`,
   });
 
+/** Whether HTTP can carry it in a header: RFC 9110, and Node refuses what is not. */
+function fitsHeader(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
 const atOnce = z.strictObject({
   when: z.literal("accepted").optional(),
   status: z.int().min(200).max(399).default(200),
   headers: z
-    .record(headerName, z.string().max(2_000))
+    .record(
+      headerName,
+      z.string().max(2_000).refine(fitsHeader, "a header holds Latin characters only, and no line breaks"),
+    )
     .refine((headers) => Object.keys(headers).length <= mostHeaders, `at most ${mostHeaders} headers`)
     .optional(),
   body: (z.json() as z.ZodType<Json>).optional(),
@@ -114,6 +122,9 @@ function written(headers: Json | undefined, body: Json | undefined): Pick<ReadyA
   const named = Object.entries(headers !== undefined && isJsonObject(headers) ? headers : {}).map(
     ([name, value]): [string, string] => [name.toLowerCase(), textOf(value) ?? ""],
   );
+  for (const [name, value] of named)
+    if (!fitsHeader(value))
+      throw new ExpressionError(`answer.headers.${name}`, "a header holds Latin characters only, and no line breaks");
   const given = Object.fromEntries(named);
   if (body === undefined) return { headers: given, text: "" };
   const isText = typeof body === "string";

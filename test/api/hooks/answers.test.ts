@@ -73,6 +73,19 @@ describe("an answer of the trigger's own", () => {
     const answer = await send("POST", hook, { body: { name: "a\r\nset-cookie: b=c" } });
     expect([answer.status, answer.headers.get("set-cookie")]).toEqual([202, null]);
   });
+
+  test.each(["Łódź", "☃", "a\u0001", "a\u007f"])(
+    "of what no header can hold (%j) is not given, and the delivery is accepted",
+    async (name) => {
+      const { hook, id } = await receive({ answer: { headers: { "x-name": "{{ trigger.body.name }}" } } });
+      const answer = await send("POST", hook, { body: { name } });
+      expect([answer.status, answer.headers.get("x-name")]).toEqual([202, null]);
+      expect((await deliveries(id))[0]).toMatchObject({
+        outcome: "accepted",
+        reason: { code: "answer-expression", detail: expect.stringContaining("answer.headers.x-name") },
+      });
+    },
+  );
 });
 
 describe("activation refuses", () => {
@@ -96,6 +109,11 @@ describe("activation refuses", () => {
     ["what cannot be parsed", { body: { a: "{{ trigger.body. }}" } }, /^triggers\[0\]\.answer\.body\.a: /],
     ["a status that says no", { status: 404 }, /^triggers\[0\]\.answer\.status: /],
     ["headers of the gateway's own", { headers: { "Set-Cookie": "a=b" } }, /Set-Cookie/],
+    [
+      "a header that HTTP cannot carry",
+      { headers: { "x-name": "☃" } },
+      /answer\.headers\.x-name: a header holds Latin/,
+    ],
     ["a type that is not written out", { headers: { "content-type": "{{ trigger.body.type }}" } }, /written out/],
     [
       "to wait for longer than 30 s",
