@@ -4,9 +4,11 @@ import { ProblemError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { deliveryOutcomes, readDeliveries, type DeliveryFilter } from "../../runs/delivery-log.ts";
 import { ringDispatcher } from "../../runs/doorbell.ts";
+import type { Reason } from "../../runs/deliveries.ts";
 import { createLoop, type Loop } from "../../runs/loop.ts";
 import { claimReplay, commitReplayed, type ClaimedReplay, type Replayed } from "../../runs/replays.ts";
-import type { SqlPool } from "../../sql.ts";
+import { sqlState, type SqlPool } from "../../sql.ts";
+import { isAway } from "../problem.ts";
 import { replayRun, type Replayable } from "./replay.ts";
 
 /** How often is looked for replays that a gateway which died has left; a new one rings. */
@@ -69,8 +71,19 @@ async function replay(parts: Parts, claimed: ClaimedReplay, delivery: Replayable
   try {
     return { deliveryId: delivery.id, run: await replayRun(parts, delivery, claimed) };
   } catch (error) {
-    if (!(error instanceof ProblemError)) throw error;
-    const { code, message: detail, issues } = error;
-    return { deliveryId: delivery.id, reason: { code, detail, issues } };
+    const reason = reasonOf(error);
+    if (reason === undefined) throw error;
+    return { deliveryId: delivery.id, reason };
   }
+}
+
+/**
+ * Why a delivery starts nothing; undefined where that is Postgres's affair: then it is tried again. What
+ * else is wrong will be the next time too, and must keep neither the others nor other replays.
+ */
+function reasonOf(error: unknown): Reason | undefined {
+  if (error instanceof ProblemError) return { code: error.code, detail: error.message, issues: error.issues };
+  if (isAway(error) || sqlState(error) !== undefined) return undefined;
+  const said = error instanceof Error ? error.message : String(error);
+  return { code: "cannot-start", detail: `The workflow cannot be started as it is: ${said}`, issues: [] };
 }

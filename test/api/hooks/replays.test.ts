@@ -167,6 +167,20 @@ describe("many deliveries that are replayed", () => {
     expect(rows).toEqual([{ count: 271, of: 271 }]);
   });
 
+  test("of a workflow that cannot be started are told so, and keep no other replay waiting", async () => {
+    const [broken, sound] = [await received(3), await received(3)];
+    await pool.query(
+      `update tandem.triggers set settings = settings || '{"method": "NONE"}', revision = nextval('tandem.trigger_revision')
+       where workflow_id = $1`,
+      [broken],
+    );
+    const [first, second] = [await replayMany({ workflowId: broken }), await replayMany({ workflowId: sound })];
+    expect(await finished(second)).toMatchObject({ started: 3 });
+    const told = await finished(first);
+    expect(told).toMatchObject({ started: 0, refused: 3 });
+    expect((told["refusals"] as JsonObject[])[0]).toMatchObject({ reason: { code: "cannot-start" } });
+  });
+
   test("are those that had come by then", async () => {
     const { id: workflowId, hook } = await receive({});
     await send("POST", hook, { body: {} });
