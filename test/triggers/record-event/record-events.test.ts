@@ -111,6 +111,17 @@ test("a deal that becomes won starts a run, and no later change of it does", asy
   });
 });
 
+test("Temporal finds a run by its record", async () => {
+  const id = await watch("found-by-record", { objects: ["note"], events: ["created"] });
+  const made = await write("POST", "/rest/notes", { title: "Sought" });
+  const [run] = await untilRuns(id, 1);
+  const { typedSearchAttributes } = await engine.link.client.workflow.getHandle(run!.id).describe();
+  expect(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value])).toContainEqual([
+    "TandemRecord",
+    made["id"],
+  ]);
+});
+
 test("a record's events and its runs are listed, of the own workspace only", async () => {
   const id = await watch("listed-runs", { objects: ["note"], events: ["created"] });
   const made = await write("POST", "/rest/notes", { title: "One" });
