@@ -12,7 +12,7 @@ import { parseForm } from "../body/parse-form.ts";
 import { readBody } from "../body/read-body.ts";
 import { refuseMethod, searchOf } from "../mount.ts";
 import { toProblemError } from "../problem.ts";
-import { acceptBody } from "./accept.ts";
+import { acceptBody, fitBody } from "./accept.ts";
 import { keepable } from "./keepable.ts";
 import { loadHook, type Hook } from "./load-hook.ts";
 import type { HookParts } from "./parts.ts";
@@ -46,9 +46,7 @@ export type Received =
   | { readonly outcome: "captured"; readonly deliveryId: string }
   | { readonly outcome: "refused"; readonly problem: ProblemError };
 
-/**
- * Takes a request, and keeps it with what it came to. Throws where nothing could be kept.
- */
+/** Takes a request, and keeps it with what it came to. Throws where nothing could be kept. */
 export async function receive(parts: HookParts, request: Request, found: FoundWebhook): Promise<Received> {
   const arrival: Arrival = { request, found, incoming: incomingOf(request, found), trusted: false };
   const received = await take(parts, arrival).catch((error: unknown) => refused(parts, arrival, error));
@@ -102,11 +100,13 @@ async function takeBody(parts: HookParts, arrival: Arrival, { webhook, armed }: 
   const asked = webhook.challenge?.answerBody(sent.body);
   if (asked !== undefined && "text" in asked) return answered(parts, arrival, asked.text);
   if (!armed) return captured(parts, arrival);
-  const probing = request.method === "HEAD" && webhook.method === "GET";
-  return probing ? answered(parts, arrival, "") : acceptBody(parts, arrival, { webhook, sent });
+  if (request.method === webhook.method) return acceptBody(parts, arrival, { webhook, sent });
+  // A HEAD asks what a GET would come to.
+  fitBody(webhook, sent);
+  return answered(parts, arrival, "");
 }
 
-/** HEAD is answered as GET would be. */
+/** A webhook that takes GET takes HEAD. */
 function checkMethod(request: Request, { method }: Webhook): void {
   if (request.method === method || (request.method === "HEAD" && method === "GET")) return;
   refuseMethod([method])(request);

@@ -115,11 +115,12 @@ describe("a GET webhook", () => {
     ]);
   });
 
-  test("answers HEAD as it would GET, and starts nothing for it", async () => {
-    const { hook, id } = await receive({ method: "GET" });
+  test("tells HEAD what GET would come to, and starts nothing for it", async () => {
+    const { hook, id } = await receive({ method: "GET", body: { type: "object", required: ["a"] } });
+    expect((await send("HEAD", `${hook}?b=1`)).status).toBe(422);
     expect((await send("HEAD", `${hook}?a=1`)).status).toBe(200);
     expect(await runs(id)).toEqual([]);
-    expect(await deliveries(id)).toMatchObject([{ outcome: "answered", method: "HEAD", query: { a: "1" } }]);
+    expect(await deliveries(id)).toMatchObject([{ outcome: "answered", method: "HEAD" }, { status: 422 }]);
   });
 });
 
