@@ -1,5 +1,6 @@
 import { findArmedTriggers, type ArmedTrigger } from "../../catalog/triggers.ts";
 import type { Log } from "../../log.ts";
+import { createRecent } from "../../recent.ts";
 import { createLoop, type Loop } from "../../runs/loop.ts";
 import { forgetFirings, type ScheduleKey } from "../../runs/schedules/firings.ts";
 import { listScheduleRows, saveRemoved, saveTrouble, type ScheduleRow } from "../../runs/schedules/store.ts";
@@ -10,11 +11,13 @@ import { isTemporalAway } from "./temporal.ts";
 import { wishOfPreview } from "./wishes.ts";
 
 /** Without a ring a change is found after this long. */
-const everyMs = 2_000;
+const everyMs = 5_000;
+const troubledMs = 1_000;
 /** All of them are compared with Temporal this often. */
 const compareEveryMs = 60_000;
 const forgetEveryMs = 3_600_000;
 const together = 8;
+const mostDigests = 10_000;
 
 /**
  * Keeps one Schedule in Temporal for each armed schedule trigger of an active workflow, and no other of
@@ -23,11 +26,32 @@ const together = 8;
  */
 export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log }): Loop {
   const { pool, schedules, installation } = parts;
-  const troubled = new Set<string>();
+  /** Schedules that could not be brought about in the last round, and those of the round before. */
+  let troubled = new Set<string>();
+  let troubledBefore = new Set<string>();
+  /** Digests of what is wanted, by what they are made of. */
+  const digests = createRecent<string, string>(mostDigests);
   let nextComparison = 0;
   let nextForgetting = 0;
 
   async function round(): Promise<number> {
+    try {
+      await keep();
+    } catch (error) {
+      // What was away may have lost everything meanwhile.
+      nextComparison = 0;
+      throw error;
+    }
+    if (Date.now() >= nextForgetting) {
+      await forgetFirings(pool);
+      await forgetWishes(pool);
+      nextForgetting = Date.now() + forgetEveryMs;
+    }
+    return troubled.size > 0 ? troubledMs : everyMs;
+  }
+
+  async function keep(): Promise<void> {
+    [troubledBefore, troubled] = [troubled, new Set()];
     const whole = Date.now() >= nextComparison;
     // Listed before what is wanted is read: what is armed meanwhile is no stray.
     const present = whole ? await schedules.list() : [];
@@ -36,21 +60,23 @@ export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log 
     const wanted = new Set(armed.map(keyOf));
     const changed = armed.flatMap((trigger): [ArmedTrigger, ScheduleRow][] => {
       const row = rows.get(keyOf(trigger));
-      return row !== undefined && (whole || differs(trigger, row, installation)) ? [[trigger, row]] : [];
+      return row !== undefined && (whole || differs(trigger, row)) ? [[trigger, row]] : [];
     });
     await each(changed, ([trigger, row]) => guarded(row, () => bring(parts, trigger, row)));
     const gone = [...rows.values()].filter((row) => row.temporalId !== null && !wanted.has(keyOf(row)));
     await each(gone, (row) => guarded(row, () => remove(row)));
-    if (whole) {
-      await removeStrays(present, armed);
-      nextComparison = Date.now() + compareEveryMs;
-    }
-    if (Date.now() >= nextForgetting) {
-      await forgetFirings(pool);
-      await forgetWishes(pool);
-      nextForgetting = Date.now() + forgetEveryMs;
-    }
-    return everyMs;
+    if (!whole) return;
+    await removeStrays(present, armed);
+    nextComparison = Date.now() + compareEveryMs;
+  }
+
+  /** Whether the schedule is to be brought about without waiting for the comparison of all. */
+  function differs(armed: ArmedTrigger, row: ScheduleRow): boolean {
+    if (row.asked > row.brought || row.temporalId === null || troubledBefore.has(keyOf(row))) return true;
+    const state = `${keyOf(armed)} ${armed.revision} ${armed.workspace.timeZone}`;
+    const digest = digests.get(state) ?? digestOfWanted(wantedOf(armed, installation));
+    digests.set(state, digest);
+    return row.wanted !== digest;
   }
 
   async function remove(row: ScheduleRow): Promise<void> {
@@ -62,11 +88,10 @@ export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log 
   async function guarded(row: ScheduleRow, work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      troubled.delete(keyOf(row));
     } catch (error) {
       if (isTemporalAway(error) || isUnavailable(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      if (!troubled.has(keyOf(row)))
+      if (!troubledBefore.has(keyOf(row)))
         log.warn({ err: error, ...keyOnly(row) }, "a schedule could not be brought about; it is tried again");
       troubled.add(keyOf(row));
       await saveTrouble(pool, row, message);
@@ -87,12 +112,6 @@ export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log 
   }
 
   return createLoop({ work: "keeping schedules", log, round });
-}
-
-/** Whether the schedule is to be brought about without waiting for the comparison of all. */
-function differs(armed: ArmedTrigger, row: ScheduleRow, installation: string): boolean {
-  if (row.asked > row.brought || row.temporalId === null) return true;
-  return row.wanted !== digestOfWanted(wantedOf(armed, installation));
 }
 
 function keyOf({ workflowId, triggerId }: ScheduleKey): string {

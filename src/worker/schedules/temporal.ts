@@ -48,6 +48,9 @@ export interface Schedules {
 /** So many moments Temporal lists at a time. */
 export const mostMoments = 1_000;
 
+/** So long an answer is waited for: Temporal itself takes five seconds for one where a part of it does not answer. */
+const askMs = 10_000;
+
 /** Marks a Schedule as this installation's, whatever its id. */
 const owner = "tandemInstallation";
 
@@ -66,12 +69,14 @@ export function createSchedules(link: TemporalLink, installation: string): Sched
     },
     policies: { overlap: "ALLOW_ALL" as const, catchupWindow: catchUpMs, pauseOnFailure: false },
   });
+  /** A question that got lost with a server that died would be waited for without an end. */
+  const within = <T>(ask: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + askMs, ask);
   const absent = (error: unknown): undefined => {
     if (!(error instanceof ScheduleNotFoundError)) throw error;
   };
   return {
     async find(id) {
-      const found = await schedule.getHandle(id).describe().catch(absent);
+      const found = await within(() => schedule.getHandle(id).describe()).catch(absent);
       if (found === undefined) return undefined;
       const { state, info, raw } = found;
       const { spec, action, policies } = raw.schedule ?? {};
@@ -85,39 +90,44 @@ export function createSchedules(link: TemporalLink, installation: string): Sched
     async create(wanted, state) {
       const memo = { ...wanted.memo, [owner]: installation };
       try {
-        await schedule.create({ scheduleId: wanted.id, ...settingsOf(wanted), memo, state });
+        await within(() => schedule.create({ scheduleId: wanted.id, ...settingsOf(wanted), memo, state }));
       } catch (error) {
         if (!(error instanceof ScheduleAlreadyRunning)) throw error;
       }
     },
     async replace(wanted) {
-      await schedule.getHandle(wanted.id).update(({ state }) => {
-        const note = state.paused ? state.note : wanted.note;
-        return { ...settingsOf(wanted), state: { paused: state.paused, ...(note === undefined ? {} : { note }) } };
-      });
+      const handle = schedule.getHandle(wanted.id);
+      await within(() =>
+        handle.update(({ state }) => {
+          const note = state.paused ? state.note : wanted.note;
+          return { ...settingsOf(wanted), state: { paused: state.paused, ...(note === undefined ? {} : { note }) } };
+        }),
+      );
     },
     async setPaused(id, paused, note) {
       const handle = schedule.getHandle(id);
-      await (paused ? handle.pause(note) : handle.unpause(note));
+      await within(() => (paused ? handle.pause(note) : handle.unpause(note)));
     },
     async remove(id) {
-      await schedule.getHandle(id).delete().catch(absent);
+      await within(() => schedule.getHandle(id).delete()).catch(absent);
     },
     async list() {
       const ids: string[] = [];
-      for await (const { scheduleId, memo } of schedule.list()) {
-        if (memo?.[owner] === installation) ids.push(scheduleId);
-      }
+      await within(async () => {
+        for await (const { scheduleId, memo } of schedule.list())
+          if (memo?.[owner] === installation) ids.push(scheduleId);
+      });
       return ids;
     },
     async moments(id, from, to) {
-      const { startTime } = await connection.workflowService.listScheduleMatchingTimes({
+      const asked = {
         namespace,
         scheduleId: id,
         // Its beginning is not among them; a schedule's moments are whole seconds.
         startTime: msToTs(from.getTime() - 1),
         endTime: msToTs(to.getTime()),
-      });
+      };
+      const { startTime } = await within(() => connection.workflowService.listScheduleMatchingTimes(asked));
       return startTime.flatMap((moment) => optionalTsToDate(moment) ?? []);
     },
   };
