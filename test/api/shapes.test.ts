@@ -22,13 +22,24 @@ const reads = endpoints.filter(
 );
 
 const { id: workflowId, hook } = await install(
-  hookDefinition("shaped", {}, { settings: { days: { type: "number", default: 1 } } }),
+  hookDefinition(
+    "shaped",
+    {},
+    {
+      settings: { days: { type: "number", default: 1 } },
+      triggers: [
+        { id: "form", kind: "webhook" },
+        { id: "button", kind: "manual", inputs: { note: { type: "text" } } },
+      ],
+    },
+  ),
 );
 const { body: accepted } = await call("POST", hook, { key: null, body: {} });
 await call("POST", hook, { key: null, raw: "{", headers: { "content-type": "application/json" } });
 await call("PUT", `/api/workflows/${workflowId}/draft`, { body: hookDefinition("shaped") });
 const make = async (path: string, body: JsonObject): Promise<string> =>
   String((await call("POST", path, { body })).body["id"]);
+const launchId = await make(`/api/workflows/${workflowId}/launch`, { inputs: { note: "x" } });
 const viewId = await make("/api/views", { object: "person", name: "shaped", label: "Shaped" });
 const importId = await make("/api/imports", { object: "person" });
 await call("PUT", `/api/imports/${importId}/data`, { raw: "name.firstName,position\nA,1\nB,x\n" });
@@ -49,6 +60,7 @@ const ids = {
   workflows: workflowId,
   runs: String(accepted["runId"]),
   deliveries: deliveryId,
+  launches: launchId,
   views: viewId,
   imports: importId,
 };

@@ -242,7 +242,9 @@ describe("the workspace's settings", () => {
 test("what there is to build with is listed", async () => {
   const list = async (path: string) => (await call("GET", path)).body["data"] as { [key: string]: unknown }[];
   expect((await list("/api/step-kinds")).map(({ kind }) => kind)).toContain("search-records");
-  expect((await list("/api/trigger-kinds")).map(({ kind }) => kind)).toEqual(["webhook"]);
+  expect((await list("/api/trigger-kinds")).map(({ kind }) => kind)).toEqual(
+    expect.arrayContaining(["webhook", "manual", "schedule", "record-event"]),
+  );
   expect((await list("/api/objects")).map(({ plural }) => plural)).toEqual(
     expect.arrayContaining(["people", "companies", "tasks"]),
   );
