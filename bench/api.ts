@@ -91,6 +91,19 @@ export async function startOfRecord(product: Product, recordId: string): Promise
   return Date.parse(run.startedAt) - Date.parse(event.createdAt);
 }
 
+/** How many runs a workflow has, counted up to `most`. */
+export async function countRuns(product: Product, workflowId: string, most: number): Promise<number> {
+  let [seen, after] = [0, ""];
+  while (seen < most) {
+    const { body } = await product.call("GET", `/api/runs?workflowId=${workflowId}&limit=200${after}`);
+    const { data, nextCursor } = page.parse(body);
+    seen += data.length;
+    if (nextCursor === null) break;
+    after = `&cursor=${nextCursor}`;
+  }
+  return seen;
+}
+
 /** Whether a workflow has runs in one of these states. */
 export async function hasRuns(product: Product, workflowId: string, statuses: readonly string[]): Promise<boolean> {
   for (const status of statuses) {

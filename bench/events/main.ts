@@ -1,6 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
-import { activate, hasRuns, lastEnd, openStatuses, readRun, runIdOf, startOfRecord, type Active } from "../api.ts";
+import {
+  activate,
+  countRuns,
+  hasRuns,
+  lastEnd,
+  openStatuses,
+  readRun,
+  runIdOf,
+  startOfRecord,
+  type Active,
+} from "../api.ts";
 import { bystander, fiveSteps, onNote } from "../definitions.ts";
 import { percentile } from "../load.ts";
 import { measureInTurns } from "../measure.ts";
@@ -72,7 +82,10 @@ async function measureBurst(product: Product, { notes, other }: { notes: Active;
     const { status } = await product.call("POST", "/rest/batch/notes", rows);
     if (status !== 201) throw new Error(`A batch of notes was answered with ${status}.`);
   }
-  await until("the burst to be over", async () => !(await hasOpen(product, notes)), 600_000);
+  const all = burst + singles;
+  const isDrained = async (): Promise<boolean> =>
+    !(await hasOpen(product, notes)) && (await countRuns(product, notes.id, all)) === all;
+  await until("the burst to be over", isDrained, 600_000);
   isOver = true;
   const seconds = ((await lastEnd(product, notes.id, burst)) - begun) / 1_000;
   if (await hasRuns(product, notes.id, ["failed", "stopped-as-loop"])) throw new Error("Runs of the burst failed.");
