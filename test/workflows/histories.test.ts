@@ -1,7 +1,6 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { temporal } from "@temporalio/proto";
-import { bundleWorkflowCode, Worker } from "@temporalio/worker";
+import { bundleWorkflowCode } from "@temporalio/worker";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createSendEmail } from "../../src/activities/send-email.ts";
 import { projectRoot } from "../../src/config.ts";
@@ -10,14 +9,8 @@ import { createTestDatabase } from "../support/database.ts";
 import { startTestEngine } from "../support/engine.ts";
 import { startTestMailbox } from "../support/mail.ts";
 import { createAskKind, createCallKind, createOutside } from "../support/test-kinds.ts";
+import { historiesFolder, keepHistory, readHistory, recordHistories, replay } from "./recorded.ts";
 import { answers, documentOf, scenarios } from "./scenarios.ts";
-
-/**
- * Histories of released workflows must replay for as long as a run may be open under them. They are
- * recorded at a release by RECORD_HISTORIES=true npm test -- test/workflows, and then never changed.
- */
-const folder = join(projectRoot, "test/workflows/histories");
-const record = process.env["RECORD_HISTORIES"] === "true";
 
 const { pool } = await createTestDatabase();
 const { mail } = await startTestMailbox(pool);
@@ -56,7 +49,7 @@ describe("what runs today", () => {
     for (const [name, runId] of ids) {
       const history = await engine.link.client.workflow.getHandle(runId).fetchHistory();
       await expect(replay(await workflowBundlePath(), history, runId)).resolves.toBeUndefined();
-      if (record) await keep(name, history);
+      if (recordHistories) await keepHistory(name, history);
     }
   });
 
@@ -92,7 +85,7 @@ describe("what runs today", () => {
 });
 
 describe("what was released", async () => {
-  const files = (await readdir(folder)).filter((file) => file.endsWith(".binpb"));
+  const files = (await readdir(historiesFolder)).filter((file) => file.endsWith(".binpb"));
 
   test("there is a recorded history of every scenario", () => {
     const recorded = new Set(files.map((file) => file.replace(/^[\d.]+-/, "").replace(/\.binpb$/, "")));
@@ -100,37 +93,19 @@ describe("what was released", async () => {
   });
 
   test.each(files)("%s replays", async (file) => {
-    await expect(replay(await workflowBundlePath(), await read(file), "recorded")).resolves.toBeUndefined();
+    await expect(replay(await workflowBundlePath(), await readHistory(file), "recorded")).resolves.toBeUndefined();
   });
 
   test("an interpreter that does something else is found out", async () => {
     const altered = await bundleAltered("for (const step of steps)", "for (const step of steps.toReversed())");
     const file = files.find((name) => name.includes("every-kind-ordinary"));
-    await expect(replay(altered, await read(file!), "recorded")).rejects.toThrow(/[Nn]ondeterminism/);
+    await expect(replay(altered, await readHistory(file!), "recorded")).rejects.toThrow(/[Nn]ondeterminism/);
   });
 });
 
 function endOf(name: string): string {
   if (name.startsWith("cancel")) return "cancelled";
   return name.startsWith("failure") ? "failed" : "completed";
-}
-
-/** Rejects when the history and the workflow do not fit. */
-async function replay(codePath: string, history: History, workflowId: string): Promise<void> {
-  await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, workflowId);
-}
-
-const { History } = temporal.api.history.v1;
-type History = Parameters<typeof History.encode>[0];
-
-/** As protobuf, the form in which the server keeps them. */
-async function keep(name: string, history: History): Promise<void> {
-  const { version } = JSON.parse(await readFile(join(projectRoot, "package.json"), "utf8")) as { version: string };
-  await writeFile(join(folder, `${version}-${name}.binpb`), History.encode(history).finish());
-}
-
-async function read(file: string): Promise<History> {
-  return History.decode(await readFile(join(folder, file)));
 }
 
 /** Today's workflows with one change in the interpreter, bundled apart. */
