@@ -17,7 +17,7 @@ export function settingsOf({ id: _id, kind: _kind, ...settings }: TriggerDefinit
  */
 export function checkTriggerSettings(trigger: TriggerDefinition, kind: TriggerKind, context: TriggerCheck): Issue[] {
   const { early } = divide(trigger, kind);
-  const { compiled, issues } = compileEarly(early, context.at);
+  const { compiled, issues } = compileEarly(early, kind, context.at);
   const strange = compiled.references
     .filter(({ path: [root] }) => root !== "settings")
     .map(({ path: [root], at: path }) => ({
@@ -37,7 +37,9 @@ export function resolveTriggerSettings(
   { values, check }: { values: JsonObject; check: TriggerCheck },
 ): { readonly settings: JsonObject; readonly issues: readonly Issue[] } {
   const { early, late } = divide(trigger, kind);
-  const resolved = holdsExpression(early) ? evaluateEarly(early, values, check.at) : { settings: early, issues: [] };
+  const resolved = holdsExpression(early)
+    ? evaluateEarly(early, kind, { values, at: check.at })
+    : { settings: early, issues: [] };
   if (resolved.issues.length > 0) return resolved;
   const whole = { ...resolved.settings, ...late };
   const parsed = kind.settings.safeParse(whole);
@@ -54,12 +56,20 @@ function divide(trigger: TriggerDefinition, { late = [] }: TriggerKind): { early
   };
 }
 
-function compileEarly(early: JsonObject, at: string): { compiled: Compiled; issues: readonly Issue[] } {
-  return compileValue(early, { at, optional: "allowed" });
+function compileEarly(
+  early: JsonObject,
+  { strict }: TriggerKind,
+  at: string,
+): { compiled: Compiled; issues: readonly Issue[] } {
+  return compileValue(early, { at, optional: "allowed", ...(strict === undefined ? {} : { strict }) });
 }
 
-function evaluateEarly(early: JsonObject, values: JsonObject, at: string): { settings: JsonObject; issues: Issue[] } {
-  const { compiled } = compileEarly(early, at);
+function evaluateEarly(
+  early: JsonObject,
+  kind: TriggerKind,
+  { values, at }: { values: JsonObject; at: string },
+): { settings: JsonObject; issues: Issue[] } {
+  const { compiled } = compileEarly(early, kind, at);
   try {
     const settings = compiled.evaluate({
       lookup: ([root, ...rest]) => (root === "settings" ? rest.reduce<Json | undefined>(below, values) : undefined),

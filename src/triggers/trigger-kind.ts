@@ -41,6 +41,8 @@ export interface TriggerKind {
    * In the others they may read the workflow's settings, and are resolved when the trigger is armed.
    */
   readonly late?: readonly string[];
+  /** Keys below which nothing may be left out by `optional`: without it more would be allowed than was meant. */
+  readonly strict?: readonly string[];
   /** What expressions may read below `trigger`, besides `id` and `kind`. Settings as written: any may lack. */
   gives(settings: JsonObject): Given;
   /**

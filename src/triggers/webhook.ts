@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { durationMs, durationSchema } from "../definition/schema.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "../json.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { compileBodySchema, type BodySchema } from "./body-schema.ts";
 import type { Given, TriggerCheck, TriggerKind } from "./trigger-kind.ts";
 import { answerSettings, checkAnswer, compileAnswer, type Answer } from "./webhook/answer.ts";
 import type { Authentication } from "./webhook/authentication/authentication.ts";
-import { checkAuthentication } from "./webhook/authentication/check.ts";
+import { checkAuthentication, signsBodyOnly } from "./webhook/authentication/check.ts";
 import { compileAuthentication } from "./webhook/authentication/compile.ts";
 import { authenticationSettings } from "./webhook/authentication/settings.ts";
 import { challengeSettings, checkChallenge, compileChallenge, type Challenge } from "./webhook/challenge.ts";
@@ -112,8 +112,14 @@ export function compileWebhook(settings: WebhookSettings): Webhook {
 function check(settings: JsonObject, { at, secrets }: TriggerCheck): Issue[] {
   const answer = answerSettings.safeParse(settings["answer"]);
   const issues = answer.success ? checkAnswer(answer.data, placeOf(at, "answer")) : [];
-  if (secrets === undefined) return issues;
   const authentication = authenticationSettings.safeParse(settings["authentication"]);
+  const isAsked = settings["method"] === "GET" || settings["method"] === "HEAD";
+  if (isAsked && authentication.success && signsBodyOnly(authentication.data))
+    issues.push({
+      path: placeOf(at, "authentication.kind"),
+      message: `this signature is of the body, but a ${textOf(settings["method"])} says all in its address, which anybody could change: use POST, or hmac with {url} in its content`,
+    });
+  if (secrets === undefined) return issues;
   const challenge = challengeSettings.safeParse(settings["challenge"]);
   const known = { secretNames: secrets };
   if (authentication.success)
@@ -139,6 +145,7 @@ export const webhook: TriggerKind = {
   description: "A URL that starts a run for each request it accepts.",
   settings: webhookSettings,
   late: ["answer"],
+  strict: ["authentication"],
   gives: () => given,
   check,
   sample: {

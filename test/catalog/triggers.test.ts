@@ -73,6 +73,30 @@ test("are refused with an expression that reads anything but settings", async ()
   ]);
 });
 
+test("cannot leave out who may send: a webhook would be open to everybody", async () => {
+  const authentication = "{{ settings.header | optional }}";
+  const { issues } = await refused(
+    create(withTrigger("open", { authentication }, { settings: { header: { type: "text" } } })),
+  );
+  expect(issues).toEqual([{ path: "triggers[0].authentication", message: expect.stringContaining("optional") }]);
+});
+
+test.each(["github", "standard-webhooks", "hmac"])(
+  "are refused with a signature of the body (%s) where all that is sent stands in the address",
+  async (kind) => {
+    const signed = { secret: "SIGNING", ...(kind === "hmac" ? { header: "x-signature" } : {}) };
+    const { issues } = await refused(
+      create(withTrigger(`get-${kind}`, { method: "GET", authentication: { kind, ...signed } })),
+    );
+    expect(issues.map(({ path }) => path)).toContain("triggers[0].authentication.kind");
+  },
+);
+
+test("take a signature that covers the address where all that is sent stands there", async () => {
+  const signed = { kind: "hmac", secret: "SIGNING", header: "x-signature", content: "{method}{url}{body}" };
+  await create(withTrigger("get-url", { method: "GET", authentication: signed }));
+});
+
 test("of the version before are gone with the next one's activation", async () => {
   const id = await create(withTrigger("replaced", {}));
   await activateWorkflow(pool, catalog, id);

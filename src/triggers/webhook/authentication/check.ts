@@ -1,6 +1,7 @@
 import { didYouMean } from "../../../definition/suggest.ts";
 import { at, type Issue } from "../../../errors.ts";
 import { compileAuthentication } from "./compile.ts";
+import { presets } from "./presets.ts";
 import type { AuthenticationSettings } from "./settings.ts";
 
 /**
@@ -18,4 +19,10 @@ export function checkAuthentication(
       path: at(place, "secret"),
       message: `there is no secret "${name}"${didYouMean(name, secretNames) || "; make it by POST /api/secrets"}`,
     }));
+}
+
+/** Whether a sender is known by a signature that does not cover the address. */
+export function signsBodyOnly(settings: AuthenticationSettings): boolean {
+  if (settings.kind === "hmac") return !settings.content.includes("{url}");
+  return settings.kind === "standard-webhooks" || Object.hasOwn(presets, settings.kind);
 }
