@@ -142,7 +142,7 @@ describe("waiting for runs", () => {
     };
     await until("the gateway asks for the run", async () => (await asks()) > 0);
     hanging.destroy();
-    await until("the gateway asks no more", async () => (await asks()) === 0);
+    expect(await until("the gateway asks no more", async () => (await asks()) === 0)).toBe(true);
     await pool.query("update tandem.workspaces set run_limit = 100 where id = $1", [engine.workspace.id]);
   });
 });
