@@ -101,7 +101,7 @@ function compileOrSay(armed: ArmedTrigger, objects: Objects): Pick<Compiled, "se
     return compile(armed, objects);
   } catch (error) {
     const named = naming.safeParse(armed.trigger).data?.objects ?? [];
-    const settings = recordEventSettings.parse({ objects: [armed.kind, ...named], events: ["created"] });
+    const settings = recordEventSettings.parse({ objects: [armed.kind], events: ["created"] });
     const say = (): never => {
       throw error;
     };
