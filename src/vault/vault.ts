@@ -47,10 +47,11 @@ export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log
       return open(parts.masterKey, stored.place, stored);
     } catch (error) {
       log?.error({ err: error, secret: stored.place.name }, "a secret cannot be opened");
+      // A stranger who sends to a webhook reads this: the log has the name.
       throw new ProblemError(
         503,
         "secret-unreadable",
-        `The secret ${stored.place.name} cannot be opened: it was sealed with another master key, or changed in the database.`,
+        "A secret that is needed here cannot be opened: it was sealed with another master key, or changed in the database. The log names it.",
         { headers: { "retry-after": "60" }, cause: error },
       );
     }

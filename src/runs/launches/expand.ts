@@ -80,10 +80,14 @@ export async function expandLaunch(pool: SqlPool, kinds: StepKinds, id: string):
   });
 }
 
-/** Ends a launch that cannot go on. */
+/** Ends a launch that cannot go on. The list of a run that it will not make goes with it. */
 export async function failLaunch(sql: Sql, id: string, error: StepError): Promise<void> {
   await sql.query(
-    "update tandem.launches set status = 'failed', error = $2::jsonb, ended_at = now() where id = $1::uuid and status = 'starting'",
+    `with failed as (
+        update tandem.launches set status = 'failed', error = $2::jsonb, ended_at = now()
+        where id = $1::uuid and status = 'starting' returning run_id
+      )
+      delete from tandem.run_lists p using failed f where p.run_id = f.run_id`,
     [id, JSON.stringify({ code: error.code, message: error.message })],
   );
 }
