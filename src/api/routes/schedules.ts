@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { StepKinds } from "../../activities/step-kind.ts";
+import { getWorkflow } from "../../catalog/workflows.ts";
 import { settingTypes } from "../../definition/schema.ts";
 import { ProblemError } from "../../errors.ts";
 import { channels, ring, ringDispatcher } from "../../runs/doorbell.ts";
@@ -62,7 +63,9 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
       params: idParams,
       answers: { 200: z.object({ data: z.array(schedule), nextCursor: z.null() }) },
       async handle({ workspace, params: { id: workflowId } }) {
-        const found = await listSchedules(pool, { workspaceId: workspace.id, workflowId });
+        const of = { workspaceId: workspace.id, workflowId };
+        await getWorkflow(pool, of);
+        const found = await listSchedules(pool, of);
         return { body: { data: found.map(describe), nextCursor: null } };
       },
     }),

@@ -40,6 +40,23 @@ describe("a firing", () => {
     await call("POST", `/api/workflows/${id}/deactivate`);
   });
 
+  test("while the run before is not over is skipped, kept with the reason, and counted", async () => {
+    const { id } = await install(scheduled("busy", { every: "1m" }));
+    await inTemporal("busy");
+    // Runs of a paused workflow wait, and hold their key.
+    await call("POST", `/api/workflows/${id}/pause`);
+    await handleOf("busy").backfill({ start: minutesAgo(4), end: minutesAgo(2), overlap: "ALLOW_ALL" });
+    await until("three runs are judged", async () => {
+      engine.ring();
+      const statuses = (await ran(id)).map(({ status }) => status);
+      return statuses.filter((status) => status === "skipped").length === 2 && statuses.includes("queued");
+    });
+    expect((await state(id))["lastWeek"]).toMatchObject({ fired: 3, skipped: 2, missed: 0 });
+    await call("POST", `/api/workflows/${id}/resume`);
+    await allRan(id, 1);
+    await call("POST", `/api/workflows/${id}/deactivate`);
+  });
+
   test("by the Web UI's button is a run of that moment", async () => {
     const { id } = await install(scheduled("by-button", { every: "12h" }));
     await inTemporal("by-button");
