@@ -21,8 +21,9 @@ export async function activateWorkflow(pool: SqlPool, catalog: Catalog, workflow
 }
 
 async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise<void> {
+  // Two activations go one after the other; runs of the workflow are enqueued meanwhile.
   const { rows } = await sql.query<{ settings: { [id: string]: never } }>(
-    "select settings from tandem.workflows where id = $1 and workspace_id = $2 for update",
+    "select settings from tandem.workflows where id = $1 and workspace_id = $2 for no key update",
     [workflowId, catalog.workspaceId],
   );
   if (rows[0] === undefined) throw workflowNotFound(workflowId);

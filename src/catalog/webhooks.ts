@@ -151,7 +151,7 @@ export async function forgetOldTokens(sql: Sql): Promise<void> {
 /** Two rotations at once go one after the other. Throws ProblemError 404. */
 async function lockWorkflow(sql: Sql, { workspaceId, workflowId }: WebhookKey): Promise<void> {
   const { rowCount } = isUuid(workflowId)
-    ? await sql.query("select 1 from tandem.workflows where id = $1 and workspace_id = $2 for update", [
+    ? await sql.query("select 1 from tandem.workflows where id = $1 and workspace_id = $2 for no key update", [
         workflowId,
         workspaceId,
       ])

@@ -3,7 +3,9 @@ import { activateWorkflow, deactivateWorkflow } from "../../src/catalog/activati
 import { createWorkflow, saveDraft, setSettings } from "../../src/catalog/drafts.ts";
 import { findArmedTriggers, type ArmedTrigger } from "../../src/catalog/triggers.ts";
 import type { JsonObject } from "../../src/json.ts";
+import { inTransaction } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { enqueue } from "../support/rows.ts";
 import { createCatalog, definitionWith, refused } from "./support.ts";
 
 const { pool } = await createTestDatabase();
@@ -53,6 +55,19 @@ test("are armed anew when a setting that they read changes, and stay as they are
   const [second] = await armed(id);
   expect(second?.trigger).toMatchObject({ dedupe: { header: "x-other" } });
   expect(second?.revision).toBeGreaterThan(first?.revision ?? 0);
+});
+
+test("are armed anew while runs of their workflow are being enqueued, which wait for nothing", async () => {
+  const id = await create(withTrigger("busy", {}));
+  await activateWorkflow(pool, catalog, id);
+  const [{ versionId } = { versionId: "" }] = await armed(id);
+  const workflow = { workspaceId: catalog.workspaceId, workflowId: id, versionId };
+  await inTransaction(pool, async (sql) => {
+    await enqueue(sql, workflow);
+    await saveDraft(pool, catalog, { workflowId: id, document: withTrigger("busy", { method: "PUT" }) });
+    await activateWorkflow(pool, catalog, id);
+  });
+  expect((await armed(id))[0]).toMatchObject({ trigger: { method: "PUT" } });
 });
 
 test("refuse a setting's value that they cannot take, and stay armed as they were", async () => {
