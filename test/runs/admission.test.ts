@@ -64,6 +64,17 @@ test("a transaction that enqueues runs, however long it takes, keeps no other ru
   expect(await admitAll(workspaceId)).toHaveLength(1);
 });
 
+test("where no run may be started now, those with a concurrency key are judged all the same", async () => {
+  const { workspaceId, workflows } = await workspaceWith(5, ["one"]);
+  const concurrency = { key: "ada", limit: 1, scope: "workflow", whenBusy: "skip" } as const;
+  for (let i = 0; i < 2; i++) await enqueue(pool, { ...workflows[0]!, concurrency });
+  expect(await admitAll(workspaceId, 0)).toEqual([]);
+  const { rows } = await pool.query("select status, ready from tandem.runs where workspace_id = $1 order by id", [
+    workspaceId,
+  ]);
+  expect(rows).toMatchObject([{ status: "queued", ready: true }, { status: "skipped" }]);
+});
+
 test("a limit of 0 holds admission", async () => {
   const { workspaceId, workflows } = await workspaceWith(0, ["one"]);
   await enqueue(pool, workflows[0]!);
