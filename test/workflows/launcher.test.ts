@@ -215,9 +215,11 @@ describe("a launcher", () => {
     const launches = await untilTaken(workflowId, 700);
     expect(new Set(launches.map(({ launchId }) => launchId)).size).toBe(700);
     expect(await runsOf(workflowId)).toHaveLength(700);
-    const { runId: last, status } = await link.client.workflow.getHandle(launcherId).describe();
-    expect(status.name).toBe("RUNNING");
-    expect(last).not.toBe(first);
+    const anew = await until("it to have begun anew", async () => {
+      const described = await link.client.workflow.getHandle(launcherId).describe();
+      return described.runId === first ? undefined : described;
+    });
+    expect(anew.status.name).toBe("RUNNING");
     const recent = await handle.query<readonly LaunchOutcome[]>("recentLaunches");
     expect(recent.length).toBe(20);
   });
