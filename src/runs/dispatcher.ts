@@ -3,7 +3,7 @@ import type { SqlPool } from "../sql.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { admit, workspacesWithWork, type Admitted } from "./admission.ts";
 import { markStarted, takeOverStarts, unreadWaits } from "./leases.ts";
-import { createStartWindow } from "./start-window.ts";
+import { createStartWindow, doubtfulMs } from "./start-window.ts";
 
 /** What a dispatcher needs of Temporal. */
 export interface Starter {
@@ -45,8 +45,8 @@ export function createDispatcher(parts: {
   let held = false;
   const window = createStartWindow({ roomMade: () => held && loop.ring() });
 
-  /** True: another round is worth its while at once. */
-  async function round(): Promise<boolean> {
+  /** Gives how long to rest. After a find a moment's rest lets what comes in meanwhile be admitted together. */
+  async function round(): Promise<number> {
     let busy = false;
     held = false;
     await window.lookAfter(pool);
@@ -67,7 +67,8 @@ export function createDispatcher(parts: {
       track(startAll(await takeOverStarts(pool, owner)));
       for (const runId of await unreadWaits(pool)) track(ringOne(runId));
     }
-    return busy;
+    if (busy) return restMs;
+    return held ? doubtfulMs : pollMs;
   }
 
   async function startAll(runs: readonly Admitted[]): Promise<void> {
@@ -106,8 +107,7 @@ export function createDispatcher(parts: {
     starting.add(tracked);
   }
 
-  // After a find a moment's rest lets what comes in meanwhile be admitted together.
-  const loop = createLoop({ work: "admitting runs", log, round: async () => ((await round()) ? restMs : pollMs) });
+  const loop = createLoop({ work: "admitting runs", log, round });
   return {
     ...loop,
     begun: (runId) => window.remove(runId),

@@ -17,8 +17,8 @@ export interface StartWindow {
  * here; Temporal's queue is first come, first served.
  */
 const mostAhead = 8;
-/** One that nobody here has taken up by then may be with another worker: the ledger tells. */
-const doubtfulMs = 500;
+/** One that nobody here has taken up by then may be with another process's worker: the ledger tells. */
+export const doubtfulMs = 50;
 /** One of which nothing is known by then holds up nobody any more. */
 const givenUpMs = 5_000;
 

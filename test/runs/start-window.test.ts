@@ -46,7 +46,7 @@ test("learns from the ledger what another process's worker took up", async () =>
   for (const id of [sealed, tried, closed, untouched]) window.add(id);
   await window.lookAfter(pool);
   expect(window.free()).toBe(4);
-  vi.setSystemTime(Date.now() + 600);
+  vi.setSystemTime(Date.now() + 100);
   await window.lookAfter(pool);
   expect(window.free()).toBe(7);
   // Whatever became of it: it does not hold up the others for long.
