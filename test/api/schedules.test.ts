@@ -80,7 +80,8 @@ test("a run now and a backfill are accepted while no worker runs; a preview says
   await call("POST", `/api/workflows/${id}/activate`);
   const run = await call("POST", `/api/workflows/${id}/schedules/clock/run`);
   expect((await call("GET", `/api/runs/${String(run.body["runId"])}`)).body).toMatchObject({ status: "queued" });
-  const body = { from: "2026-01-01T00:00:00Z", to: "2026-01-01T06:00:00+01:00" };
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const body = { from: `${yesterday}T00:00:00+01:00`, to: `${yesterday}T06:00:00Z` };
   const asked = await call("POST", `/api/workflows/${id}/schedules/clock/backfill`, { body });
   expect(asked.body).toMatchObject({ ...body, status: "waiting", runs: null });
   const preview = await call("POST", "/api/schedules/preview", { body: { every: "1h" } });

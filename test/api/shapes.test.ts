@@ -30,6 +30,7 @@ const { id: workflowId, hook } = await install(
       triggers: [
         { id: "form", kind: "webhook" },
         { id: "button", kind: "manual", inputs: { note: { type: "text" } } },
+        { id: "hours", kind: "schedule", every: "1h" },
       ],
     },
   ),
@@ -40,6 +41,11 @@ await call("PUT", `/api/workflows/${workflowId}/draft`, { body: hookDefinition("
 const make = async (path: string, body: JsonObject): Promise<string> =>
   String((await call("POST", path, { body })).body["id"]);
 const launchId = await make(`/api/workflows/${workflowId}/launch`, { inputs: { note: "x" } });
+// A moment of the year that is known.
+const past = new Date(Date.now() - 86_400_000).toISOString();
+const hours = `/api/workflows/${workflowId}/schedules/hours`;
+await call("POST", `${hours}/run`);
+const backfillId = await make(`${hours}/backfill`, { from: past, to: past });
 const viewId = await make("/api/views", { object: "person", name: "shaped", label: "Shaped" });
 const importId = await make("/api/imports", { object: "person" });
 await call("PUT", `/api/imports/${importId}/data`, { raw: "name.firstName,position\nA,1\nB,x\n" });
@@ -61,6 +67,7 @@ const ids = {
   runs: String(accepted["runId"]),
   deliveries: deliveryId,
   launches: launchId,
+  backfills: backfillId,
   views: viewId,
   imports: importId,
 };

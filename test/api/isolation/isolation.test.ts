@@ -25,7 +25,8 @@ const record = async (plural: string, name: string, body: JsonObject): Promise<s
 const idOf = (body: JsonObject): string => String(body["id"]);
 
 const hours: JsonObject = { id: "hours", kind: "schedule", every: "1h" };
-const past = { from: "2026-01-01T00:00:00Z", to: "2026-01-01T06:00:00Z" };
+const yesterday = new Date(Date.now() - 86_400_000).toISOString();
+const past = { from: yesterday, to: yesterday };
 
 /** One of everything that a workspace can have. */
 async function furnish() {
