@@ -124,10 +124,13 @@ function startOf(change: Change, listeners: Listeners, isPlain: boolean): RunSta
     changedFields: differing(change, change.changedFields),
     actor,
   };
-  // Where its workflow is not active any more, or waits for nothing now, there is no run.
+  // Where its workflow is not active any more there is no run.
   const listening = listeners.of(change).find(([first]) => first?.armed.workflowId === workflowId) ?? [];
+  const settling = listening.filter(isSettling);
+  // Where it waits for nothing since, what waited is its affair all the same.
+  const asked = settling.length > 0 ? settling : listening.filter(({ settings }) => settings.deliver === "each");
   const isSame = before !== null && after !== null && event.changedFields.length === 0 && !isMarked(before, after);
-  const match = isSame ? undefined : firstMatch(listening.filter(isSettling), event);
+  const match = isSame ? undefined : firstMatch(asked, event);
   if (match === undefined) return [];
   const { listener, fault } = match;
   const gives = isPlain ? plainGivesOf(event) : givesOf(event);

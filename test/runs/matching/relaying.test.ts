@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { activateWorkflow } from "../../../src/catalog/activation.ts";
-import { createWorkflow } from "../../../src/catalog/drafts.ts";
+import { createWorkflow, saveDraft } from "../../../src/catalog/drafts.ts";
 import { changeField } from "../../../src/crm/metadata/change-field.ts";
 import { createRecords } from "../../../src/crm/batch.ts";
 import { createRecord, updateRecord } from "../../../src/crm/operations.ts";
@@ -194,6 +194,24 @@ test("a record that settles while its workflow is switched off starts nothing, a
     "select (select count(*) from tandem.debounces) + (select count(*) from tandem.event_lists) + (select count(*) from tandem.event_list_items) as left",
   );
   expect(rows).toEqual([{ left: 0 }]);
+});
+
+test("a change that waits when its workflow is activated without a debounce has its run all the same", async () => {
+  const trigger = { objects: ["company"], events: ["created"] };
+  const id = await listen(first, { ...trigger, debounce: "1h" });
+  await make(first, "company", { name: "Waiting" });
+  await relayUntilEmpty();
+  const catalog = { workspaceId: first.workspace.id, kinds, triggerKinds, objects: first.objects, quickLane: true };
+  const { rows } = await pool.query<{ definition: JsonObject }>(
+    "select definition from tandem.workflow_versions where workflow_id = $1",
+    [id],
+  );
+  const document = { ...rows[0]!.definition, triggers: [{ id: "change", kind: "record-event", ...trigger }] };
+  await saveDraft(pool, catalog, { workflowId: id, document });
+  await activateWorkflow(pool, catalog, id);
+  await pool.query("update tandem.debounces set due_at = now()");
+  await settleAll(parts);
+  expect(await runsOf(id)).toMatchObject([{ trigger: { event: "created", record: { name: "Waiting" } } }]);
 });
 
 test("several settlers make one run of a list and one of a record, with what came until then", async () => {
