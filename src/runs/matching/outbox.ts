@@ -53,18 +53,18 @@ export async function findWaiting(sql: Sql, shards: readonly number[], most: num
   const { rows } = await sql.query<Waiting>({
     name: "waiting_events",
     text: `with recursive lanes(shard, workspace_id, object) as (
-        (select ${lane} from tandem.outbox o order by ${lane} limit 1)
+        select n.shard, n.workspace_id, n.object from unnest($1::smallint[]) s(shard) cross join lateral (
+          select ${lane} from tandem.outbox o where o.shard = s.shard order by ${lane} limit 1) n
         union all
         select n.shard, n.workspace_id, n.object from lanes l cross join lateral (
-          select ${lane} from tandem.outbox o where (${lane}) > (l.shard, l.workspace_id, l.object) order by ${lane} limit 1) n
-      ), own as (
-        select l.shard, l.workspace_id, l.object from lanes l where l.shard = any($1::smallint[])
+          select ${lane} from tandem.outbox o
+          where o.shard = l.shard and (o.workspace_id, o.object) > (l.workspace_id, l.object) order by ${lane} limit 1) n
       ), taken as (
-        select e.id, e.workspace_id, e.object from own l cross join lateral (
+        select e.id, e.workspace_id, e.object from lanes l cross join lateral (
           select o.id, o.workspace_id, o.object, row_number() over (order by o.id) as position from (
             select o.id, o.workspace_id, o.object from tandem.outbox o
             where o.shard = l.shard and o.workspace_id = l.workspace_id and o.object = l.object
-            order by o.id limit (select greatest($2::integer / count(*), ${fewestOfLane}) from own)) o) e
+            order by o.id limit (select greatest($2::integer / count(*), ${fewestOfLane}) from lanes)) o) e
         order by e.position, e.id limit $2::integer
       )
       select id, workspace_id as "workspaceId", object from taken order by id`,
