@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { workflowBundlePath } from "../../support/bundle.ts";
 import { until } from "../../support/until.ts";
+import { keepHistory, recordHistories, replay } from "../../workflows/recorded.ts";
 import { inTurn, minutesAgo, scheduled, startScheduling } from "./support.ts";
 
 const { pool, engine, call, install, idOf, handleOf, inTemporal, state, compare, ran, allRan } =
@@ -64,6 +66,11 @@ describe("a firing", () => {
     await handleOf("by-button").trigger();
     const [run] = await allRan(id, 1);
     expect(Date.now() - Date.parse(run!.at)).toBeLessThan(20_000);
+    const fire = engine.link.client.workflow.getHandle(`${idOf("by-button")}-${run!.at.slice(0, 19)}Z`);
+    expect(await fire.result()).toHaveProperty("runId");
+    const history = await fire.fetchHistory();
+    await expect(replay(await workflowBundlePath(), history, "fire")).resolves.toBeUndefined();
+    if (recordHistories) await keepHistory("fire", history);
   });
 
   test("now has who asked for it, and what comes next begins there", async () => {
