@@ -29,33 +29,47 @@ type Collected = Change & Pick<Settling, "counts" | "debounceMs">;
 /** Keeps what happened to records until they have settled: of each workflow and record one row. */
 export async function collectChanges(sql: Sql, settling: readonly Settling[]): Promise<void> {
   const folded = [...foldByRecord(settling).values()];
-  const columns = `q."workflowId", q."recordId", q."workspaceId", q.object, q.before, q.after, q."changedFields", q.actor, q.origin, q."eventId"`;
-  const shape = `"workflowId" uuid, "recordId" uuid, "workspaceId" uuid, object text, before jsonb, after jsonb, "changedFields" text[], actor jsonb, origin jsonb, "eventId" bigint, "debounceMs" double precision`;
-  const merged = (
-    later: string,
-  ): string => `after = ${later}.after, actor = ${later}.actor, event_id = ${later}.event_id,
-      changed_fields = array(select distinct unnest(d.changed_fields || ${later}.changed_fields)),
-      origin = case when coalesce((${later}.origin ->> 'depth')::integer, -1) > coalesce((d.origin ->> 'depth')::integer, -1) then ${later}.origin else d.origin end`;
-  const others = folded.filter(({ counts }) => !counts);
-  if (others.length > 0)
-    await sql.query({
-      name: "follow_changes",
-      text: `update tandem.debounces d set ${merged("q")}
-        from (select q."workflowId" as workflow_id, q."recordId" as record_id, q.after, q.actor, q."eventId" as event_id,
-            q."changedFields" as changed_fields, q.origin from jsonb_to_recordset($1::jsonb) as q(${shape})) q
-        where d.workflow_id = q.workflow_id and d.record_id = q.record_id`,
-      values: [JSON.stringify(others)],
-    });
+  const following = folded.filter(({ counts }) => !counts);
   const counting = folded.filter(({ counts }) => counts);
-  if (counting.length > 0)
-    await sql.query({
-      name: "collect_changes",
-      text: `insert into tandem.debounces as d (workflow_id, record_id, workspace_id, object, before, after, changed_fields, actor, origin, event_id, due_at, latest_due_at)
-        select ${columns}, clock_timestamp() + q."debounceMs" * interval '1 millisecond', clock_timestamp() + ${mostWaits} * q."debounceMs" * interval '1 millisecond'
-        from jsonb_to_recordset($1::jsonb) as q(${shape}) order by q."workflowId", q."recordId"
-        on conflict (workflow_id, record_id) do update set ${merged("excluded")}, due_at = least(excluded.due_at, d.latest_due_at)`,
-      values: [JSON.stringify(counting)],
-    });
+  if (following.length > 0) await follow(sql, following);
+  if (counting.length > 0) await beginOrLengthen(sql, counting);
+}
+
+/** SQL: a change as a row of the parameter. */
+const given = `jsonb_to_recordset($1::jsonb) as q("workflowId" uuid, "recordId" uuid, "workspaceId" uuid, object text, before jsonb, after jsonb,
+  "changedFields" text[], actor jsonb, origin jsonb, "eventId" bigint, "debounceMs" double precision)`;
+
+/** SQL: what a later change makes of the row `d`. */
+function merged(later: string): string {
+  const depth = (row: string): string => `coalesce((${row}.origin ->> 'depth')::integer, -1)`;
+  return `after = ${later}.after, actor = ${later}.actor, event_id = ${later}.event_id,
+    changed_fields = array(select distinct unnest(d.changed_fields || ${later}.changed_fields) order by 1),
+    origin = case when ${depth(later)} > ${depth("d")} then ${later}.origin else d.origin end`;
+}
+
+/** What does not count is what a record is like by the time that it has settled. */
+async function follow(sql: Sql, changes: readonly Collected[]): Promise<void> {
+  await sql.query({
+    name: "follow_changes",
+    text: `update tandem.debounces d set ${merged("l")}
+      from (select q."workflowId" as workflow_id, q."recordId" as record_id, q.after, q.actor, q."eventId" as event_id,
+          q."changedFields" as changed_fields, q.origin from ${given}) l
+      where d.workflow_id = l.workflow_id and d.record_id = l.record_id`,
+    values: [JSON.stringify(changes)],
+  });
+}
+
+async function beginOrLengthen(sql: Sql, changes: readonly Collected[]): Promise<void> {
+  const after = (waits: number): string => `clock_timestamp() + ${waits} * q."debounceMs" * interval '1 millisecond'`;
+  await sql.query({
+    name: "collect_changes",
+    text: `insert into tandem.debounces as d (workflow_id, record_id, workspace_id, object, before, after, changed_fields, actor, origin, event_id, due_at, latest_due_at)
+      select q."workflowId", q."recordId", q."workspaceId", q.object, q.before, q.after, q."changedFields", q.actor, q.origin, q."eventId",
+        ${after(1)}, ${after(mostWaits)}
+      from ${given} order by q."workflowId", q."recordId"
+      on conflict (workflow_id, record_id) do update set ${merged("excluded")}, due_at = least(excluded.due_at, d.latest_due_at)`,
+    values: [JSON.stringify(changes)],
+  });
 }
 
 /**
