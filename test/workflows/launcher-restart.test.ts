@@ -31,17 +31,17 @@ async function install(key: string) {
   return { workflowId, launcherId, handle };
 }
 
-/** The documented command with this launcher's id, without a shell. */
+/** The documented command with this launcher's id and Temporal's address, without a shell. */
 async function documentedCommand(launcherId: string): Promise<string[]> {
   const text = await readFile(join(projectRoot, "docs/launching.md"), "utf8");
   const [, line = ""] = /^temporal (workflow signal .*)$/m.exec(text) ?? [];
   const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? "");
-  return words.map((word) => (word === "<launcherId>" ? launcherId : word));
+  const { address } = testTemporal();
+  return words.map((word) => word.replace("<launcherId>", launcherId).replace("<address>", address));
 }
 
 const signalByCommand = async (args: string[]): Promise<unknown> => {
-  const { cli, address, namespace } = testTemporal();
-  return run(cli, [...args, "--address", address, "--namespace", namespace]);
+  return run(testTemporal().cli, args);
 };
 
 test("the documented command launches the workflow", async () => {
@@ -78,7 +78,8 @@ test(
       );
       return rows[0]?.count ?? 0;
     };
-    const command = ["workflow", "signal", "--workflow-id", launcherId, "--name", "launch"];
+    const address = ["--address", testTemporal().address];
+    const command = ["workflow", "signal", ...address, "--workflow-id", launcherId, "--name", "launch"];
     await signal(0, 200);
     await until("some to be taken", async () => (await taken()) >= 50);
     await engine.halt();
