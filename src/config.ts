@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { isIP } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -7,6 +8,14 @@ import { z } from "zod";
 export const projectRoot = findProjectRoot(dirname(fileURLToPath(import.meta.url)));
 
 const port = z.coerce.number().int().min(1).max(65_535);
+/** Whoever sends through one that is believed may name any address as its own: "true" or a count is no answer. */
+function isProxy(text: string): boolean {
+  if (["loopback", "linklocal", "uniquelocal"].includes(text)) return true;
+  const [address = "", bits = "1", ...rest] = text.split("/");
+  const most = { 0: 0, 4: 32, 6: 128 }[isIP(address)] ?? 0;
+  return rest.length === 0 && /^[1-9]\d{0,2}$/.test(bits) && Number(bits) <= most;
+}
+
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 /** Every environment variable that Tandem reads, with what it means when it is absent. */
@@ -48,6 +57,10 @@ const environment = z.object({
   TRUST_PROXY: z
     .string()
     .min(1)
+    .refine(
+      (list) => list.split(",").every((proxy) => isProxy(proxy.trim())),
+      "addresses or ranges with commas between them, such as 10.0.0.0/8, or loopback, linklocal, uniquelocal",
+    )
     .optional()
     .describe("addresses of proxies whose X-Forwarded-* are believed; absent: none"),
   DATA_DIR: z.string().min(1).default(".tandem").describe("where what npm start brings is kept"),
