@@ -109,7 +109,8 @@ test.each(["github", "standard-webhooks", "hmac"])(
 
 test("take a signature that covers the address where all that is sent stands there", async () => {
   const signed = { kind: "hmac", secret: "SIGNING", header: "x-signature", content: "{method}{url}{body}" };
-  await create(withTrigger("get-url", { method: "GET", authentication: signed }));
+  const document = withTrigger("get-url", { method: "GET", authentication: signed });
+  await expect(create(document)).resolves.toMatch(/^[0-9a-f-]{36}$/);
 });
 
 test("of the version before are gone with the next one's activation", async () => {

@@ -63,7 +63,10 @@ export function registryEndpoints({ kinds, triggerKinds }: RegistryParts): Endpo
       handle: async () =>
         all(
           Object.values(triggerKinds).map(({ kind, title, description, settings, gives, sample }) => ({
-            ...{ kind, title, description, sample },
+            kind,
+            title,
+            description,
+            sample,
             settings: toSchema(settings, "input"),
             gives: Object.keys(gives(sample.settings)),
           })),
