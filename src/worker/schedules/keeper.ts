@@ -7,7 +7,7 @@ import { listScheduleRows, saveRemoved, saveTrouble, type ScheduleRow } from "..
 import { forgetWishes, isPreviewing } from "../../runs/schedules/wishes.ts";
 import { isUnavailable } from "../../sql.ts";
 import { bring, digestOfWanted, wantedOf, type BringParts } from "./bring.ts";
-import { isTemporalAway } from "./temporal.ts";
+import { isTemporalAway, type WantedSchedule } from "./temporal.ts";
 import { wishOfPreview } from "./wishes.ts";
 
 /** Without a ring a change is found after this long. */
@@ -66,7 +66,8 @@ export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log 
     const gone = [...rows.values()].filter((row) => row.temporalId !== null && !wanted.has(keyOf(row)));
     await each(gone, (row) => guarded(row, () => remove(row)));
     if (!whole) return;
-    await removeStrays(present, armed);
+    const known = armed.flatMap((one) => readable(one)?.id ?? rows.get(keyOf(one))?.temporalId ?? []);
+    await removeStrays(present, new Set(known));
     nextComparison = Date.now() + compareEveryMs;
   }
 
@@ -74,9 +75,22 @@ export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log 
   function differs(armed: ArmedTrigger, row: ScheduleRow): boolean {
     if (row.asked > row.brought || row.temporalId === null || troubledBefore.has(keyOf(row))) return true;
     const state = `${keyOf(armed)} ${armed.revision} ${armed.workspace.timeZone}`;
-    const digest = digests.get(state) ?? digestOfWanted(wantedOf(armed, installation));
+    const known = digests.get(state);
+    if (known !== undefined) return row.wanted !== known;
+    const wanted = readable(armed);
+    if (wanted === undefined) return true;
+    const digest = digestOfWanted(wanted);
     digests.set(state, digest);
     return row.wanted !== digest;
+  }
+
+  /** What it is to be. Undefined: its settings cannot be read, which is told where it is brought about, and keeps no other. */
+  function readable(armed: ArmedTrigger): WantedSchedule | undefined {
+    try {
+      return wantedOf(armed, installation);
+    } catch {
+      return undefined;
+    }
   }
 
   async function remove(row: ScheduleRow): Promise<void> {
@@ -98,8 +112,7 @@ export function createScheduleKeeper({ log, ...parts }: BringParts & { log: Log 
     }
   }
 
-  async function removeStrays(present: readonly string[], armed: readonly ArmedTrigger[]): Promise<void> {
-    const known = new Set(armed.map((trigger) => wantedOf(trigger, installation).id));
+  async function removeStrays(present: readonly string[], known: ReadonlySet<string>): Promise<void> {
     await each(
       present.filter((id) => !known.has(id)),
       async (id) => {

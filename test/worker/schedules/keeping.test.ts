@@ -112,6 +112,22 @@ describe("a schedule is kept in Temporal as it is to be:", () => {
     expect((await foreign.describe()).state.paused).toBe(true);
   });
 
+  test("one whose settings cannot be read says so, stays as it is, and keeps no other from its own", async () => {
+    const { id } = await install(scheduled("unreadable", { every: "1h" }));
+    await until("it is known", async () => (await state(id))["temporalId"] !== null);
+    await pool.query(
+      `update tandem.triggers set settings = '{"cron": "broken"}', revision = nextval('tandem.trigger_revision') where workflow_id = $1`,
+      [id],
+    );
+    await compare();
+    await install(scheduled("readable", { every: "1h" }));
+    await inTemporal("readable");
+    const { rows } = await pool.query("select trouble from tandem.schedules where workflow_id = $1", [id]);
+    expect(rows).toEqual([{ trouble: expect.stringContaining("five fields") }]);
+    expect((await described("unreadable"))?.spec.intervals).toEqual([{ every: 3_600_000, offset: 0 }]);
+    await call("POST", `/api/workflows/${id}/deactivate`);
+  });
+
   test("several workers at once make one, and leave it as one would", async () => {
     await install(scheduled("crowded", { every: "1h" }));
     await Promise.all([compare(), compare(), compare()]);
