@@ -6,8 +6,8 @@ import { settleChanges } from "./matching/debounces.ts";
 import { closeLists, deliverList } from "./matching/event-lists.ts";
 import { withFewer } from "./matching/with-fewer.ts";
 
-/** Most records that one transaction settles. */
-const batch = 100;
+/** Most records that one transaction settles: few, since each may weigh some megabytes. */
+const batch = 20;
 const longestRestMs = 400;
 /** Where another settler is at what is due. */
 const shortestRestMs = 10;

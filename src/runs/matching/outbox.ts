@@ -23,6 +23,14 @@ export interface Waiting {
 /** Of a lane that has more, so many events go in one transaction at least. */
 export const fewestOfLane = 20;
 
+/** What the events of one transaction may weigh, as JSON: records of some megabytes must not fill a worker's memory. */
+const mostBytes = 16 * 1024 * 1024;
+
+/** SQL: about how many bytes of JSON a state is. What is stored small is so, or compressed a few times over. */
+function weightSql(state: string): string {
+  return `coalesce(case when pg_column_size(${state}) < 2000 then pg_column_size(${state}) else octet_length(${state}::text) end, 0)`;
+}
+
 /** Shards in which events wait, by number. */
 export async function findShards(sql: Sql): Promise<number[]> {
   const { rows } = await sql.query<{ shard: number }>({
@@ -46,7 +54,8 @@ export async function lockShards(sql: Sql, shards: readonly number[]): Promise<n
 /**
  * The next events of these shards, by id. Lanes (what one object of one workspace has in a shard) are
  * taken from in turns, each in the order of its ids: however many events wait in one, the others' go
- * with the next transaction. A statement after the lock, so that it sees all that the relay before left.
+ * with the next transaction. Of heavy ones no more than a few. A statement after the lock, so that it sees
+ * all that the relay before left.
  */
 export async function findWaiting(sql: Sql, shards: readonly number[], most: number): Promise<Waiting[]> {
   const lane = "o.shard, o.workspace_id, o.object";
@@ -66,8 +75,12 @@ export async function findWaiting(sql: Sql, shards: readonly number[], most: num
             where o.shard = l.shard and o.workspace_id = l.workspace_id and o.object = l.object
             order by o.id limit (select greatest($2::integer / count(*), ${fewestOfLane}) from lanes)) o) e
         order by e.position, e.id limit $2::integer
+      ), weighed as (
+        select t.id, t.workspace_id, t.object, w.bytes, sum(w.bytes) over (order by t.id) as total
+        from taken t join tandem.outbox o on o.id = t.id cross join lateral (
+          select ${weightSql("o.before")} + ${weightSql("o.after")} as bytes) w
       )
-      select id, workspace_id as "workspaceId", object from taken order by id`,
+      select id, workspace_id as "workspaceId", object from weighed where total - bytes < ${mostBytes} order by id`,
     values: [shards, most],
   });
   return rows;

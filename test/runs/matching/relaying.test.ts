@@ -90,6 +90,17 @@ test("many changes of one object keep no change of another object, nor of anothe
   for (const { id } of late) expect(await runsOf(id)).toHaveLength(1);
 });
 
+test("of heavy records few are held in memory at a time, and all are moved", async () => {
+  await pool.query(
+    `insert into tandem.outbox (shard, workspace_id, object, record_id, kind, after, actor)
+     select 3, $1, 'company', gen_random_uuid(), 'created', jsonb_build_object('name', repeat('long ', 800000)), '{}' from generate_series(1, 12)`,
+    [first.workspace.id],
+  );
+  const rounds: number[] = [];
+  for (let moved = await relayShard(parts, 3); moved > 0; moved = await relayShard(parts, 3)) rounds.push(moved);
+  expect(rounds).toEqual([5, 5, 2]);
+});
+
 test("a trigger whose option is gone says so in failed runs, and keeps nobody else", async () => {
   const broken = await listen(first, {
     objects: ["opportunity"],
