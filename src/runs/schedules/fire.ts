@@ -53,7 +53,8 @@ export async function fire(
   if (!byHand && (await findPauseAsked(parts.pool, ring))) return { nothing: "paused" };
   if (isTooLate(timing, ring, now)) return { nothing: "too-late" };
   const start: Omit<Start, "trigger"> = byHand ? { priority: "manual" } : {};
-  const fired = await enqueueMoments(parts, armed, { moments: [ring.at], start });
+  const wait = isOfThePast(timing, ring) ? "each" : "as-told";
+  const fired = await enqueueMoments(parts, armed, { moments: [ring.at], start, wait });
   if (fired === undefined) throw new Error("The trigger was changed while it fired. It is looked at again.");
   const [runId] = fired;
   return runId === undefined ? { nothing: "fired-before" } : { runId };
@@ -108,7 +109,12 @@ function isByHand(at: Date): boolean {
   return at.getTime() % 60_000 !== 0;
 }
 
-/** It rang in time, but nobody listened. What it rings for long after was asked for in the Web UI. */
-function isTooLate({ catchUpMs }: Timing, { at, rangAt }: Ring, now: Date): boolean {
-  return rangAt.getTime() - at.getTime() <= catchUpMs && now.getTime() - at.getTime() > catchUpMs;
+/** It rang in time, but nobody listened. */
+function isTooLate(timing: Timing, ring: Ring, now: Date): boolean {
+  return !isOfThePast(timing, ring) && now.getTime() - ring.at.getTime() > timing.catchUpMs;
+}
+
+/** Temporal rings so late only where somebody asks for it: by "Backfill" in the Web UI. */
+function isOfThePast({ catchUpMs }: Timing, { at, rangAt }: Ring): boolean {
+  return rangAt.getTime() - at.getTime() > catchUpMs;
 }

@@ -87,9 +87,10 @@ describe("what Temporal rings for", () => {
     expect(await runsOf(id)).toHaveLength(1);
   });
 
-  test("is never too late where somebody asks for the past in the Web UI", async () => {
+  test("is never too late where somebody asks for the past in the Web UI, and none of it is skipped", async () => {
     const id = await install("asked", { every: "15m" });
     expect(await ring(id, "12:00:00", { rangAfter: 600, heardAfter: 601 })).toHaveProperty("runId");
+    expect(await runsOf(id)).toMatchObject([{ limit: 1, whenBusy: "queue" }]);
   });
 
   test("in the second copy of an hour starts what that hour means, and not what another does", async () => {
