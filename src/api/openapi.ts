@@ -44,13 +44,20 @@ function describeEndpoint(endpoint: Endpoint): RouteConfig {
       ...(query === undefined ? {} : { query }),
       ...(body === undefined
         ? {}
-        : { body: { required: endpoint.bodyOptional !== true, content: bodyContent(body, endpoint.yaml === true) } }),
+        : {
+            body: { required: !canBeLeftOut(body), content: bodyContent(body, endpoint.yaml === true) },
+          }),
       ...(endpoint.takesFile === undefined
         ? {}
         : { body: { required: true, content: fileContent(endpoint.takesFile) } }),
     },
     responses: { ...successes(endpoint), ...refusals(endpoint) },
   };
+}
+
+/** Whether a request may come without a body. */
+function canBeLeftOut(body: z.ZodType): boolean {
+  return body.safeParse(undefined).success;
 }
 
 function bodyContent(schema: z.ZodType, yaml: boolean): Record<string, { schema: z.ZodType }> {
