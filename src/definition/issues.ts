@@ -47,7 +47,9 @@ function spread(issue: z.core.$ZodIssue, spreading: Spreading): Fault[] {
     const known = keysAt(spreading.schema, path);
     return issue.keys.map((key) => ({
       path: [...path, key],
-      message: `unknown key "${key}"${didYouMean(key, known)}`,
+      message: known.includes(key)
+        ? `"${key}" does not go together with what stands beside it: leave one of them out`
+        : `unknown key "${key}"${didYouMean(key, known)}`,
     }));
   }
   if (spreading.excused(path)) return [];

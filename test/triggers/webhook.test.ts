@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { issuesOf } from "../../src/definition/issues.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { compileWebhook, webhookSettings } from "../../src/triggers/webhook.ts";
 
@@ -47,6 +48,13 @@ describe("settings", () => {
     [{ dedupe: { path: "a..b" } }],
     [{ answer: { status: 500 } }],
   ])("refuse %j", (settings) => expect(webhookSettings.safeParse(settings).success).toBe(false));
+
+  test("refuse keys that are known, but not beside one another", () => {
+    const { error } = webhookSettings.safeParse({ dedupe: { header: "x-id", path: "id" } });
+    expect(error === undefined ? [] : issuesOf(error, webhookSettings)).toEqual([
+      { path: "dedupe.path", message: '"path" does not go together with what stands beside it: leave one of them out' },
+    ]);
+  });
 });
 
 describe("a declared body structure", () => {

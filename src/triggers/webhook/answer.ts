@@ -96,7 +96,7 @@ export function checkAnswer(settings: AnswerSettings, at: string): Issue[] {
     .filter(({ path: [root, name] }) => !roots.has(root) && !(root === "run" && name === "id"))
     .map(({ path, at: place }) => ({
       path: place,
-      message: `an answer is given before the run: it reads "trigger", "settings" and "run.id" only, not "${path.join(".")}"`,
+      message: `an answer is given before the run: it reads "trigger", "settings", "workspace", "now" and "run.id" only, not "${path.join(".")}"`,
     }));
   const type = typeOf(settings.headers);
   const typed = type?.includes("{{")

@@ -66,7 +66,8 @@ function noteObject(seen: Seen, value: JsonObject): void {
 function describe(seen: Seen, budget: { left: number }): JsonObject {
   const types = [...seen.types].filter((type) => type !== "integer" || !seen.types.has("number"));
   const [type] = types;
-  if (type === undefined) return {};
+  // What was never there may be anything once it is.
+  if (type === undefined || (type === "null" && types.length === 1)) return {};
   const [format] = seen.formats ?? [];
   return {
     type: types.length === 1 ? type : types,

@@ -50,6 +50,7 @@ describe("a proposal", () => {
     ["a number where some have decimals", [1, 1.5], { type: "number" }],
     ["either of two types", [1, "a"], { type: ["integer", "string"] }],
     ["null beside what it stands for", [null, "a"], { type: ["null", "string"] }],
+    ["nothing of what was null throughout", [null, null], {}],
     ["no items of an empty list", [[]], { type: "array" }],
     [
       "items of all lists together",

@@ -26,7 +26,10 @@ const hmac = (settings: JsonObject): JsonObject => ({
 const faulty: ReadonlyArray<readonly [JsonObject, RegExp]> = [
   [{}, /^authentication.kind: needs a kind: none, ip, bearer/],
   [{ kind: "strip", secret: "HOOK" }, /^authentication.kind: unknown kind "strip"; did you mean "stripe"\?$/],
-  [{ kind: "none", secret: "HOOK" }, /^authentication.secret: unknown key "secret"/],
+  [
+    { kind: "none", secret: "HOOK" },
+    /^authentication.secret: "secret" does not go together with what stands beside it/,
+  ],
   [
     { kind: "stripe", secert: "HOOK", secret: "A" },
     /^authentication.secert: unknown key "secert"; did you mean "secret"\?$/,
