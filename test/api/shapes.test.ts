@@ -71,8 +71,10 @@ const ids = {
   views: viewId,
   imports: importId,
 };
+/** Of a list that has to be narrowed: by what. */
+const queries: { readonly [path: string]: string } = { "/api/record-events": `?record=${viewId}` };
 const filled = (path: string): string =>
-  path
+  `${path}${queries[path] ?? ""}`
     .replace("replays/{id}", `replays/${replayId}`)
     .replace("{trigger}", "form")
     .replace("{id}", ids[path.split("/")[2] as keyof typeof ids])
