@@ -146,4 +146,6 @@ export interface LaunchOutcome {
   readonly id?: string;
   /** Why it was refused. */
   readonly reason?: string;
+  /** The launch id that a refused one asked for; it stays free. */
+  readonly askedId?: string;
 }

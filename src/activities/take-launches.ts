@@ -1,7 +1,7 @@
 import { ProblemError } from "../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { acceptLaunch, recordRefusal } from "../runs/launches/accept.ts";
-import { parseLaunchRequest } from "../runs/launches/request.ts";
+import { launchIdSchema, parseLaunchRequest } from "../runs/launches/request.ts";
 import { sqlState } from "../sql.ts";
 import type { LaunchOutcome, LaunchSignal, TakeInput } from "./contract.ts";
 import type { Environment } from "./environment.ts";
@@ -41,13 +41,26 @@ async function takeLaunch(
     if (refusal === undefined) throw error;
     log.debug({ err: error, launcherId }, "a signal was no launch");
     const { code, message, issues } = refusal;
+    const asked = askedId(signal);
     const reason: JsonObject = {
       code,
       message,
       issues: issues.map(({ path, message: said }) => ({ path, message: said })),
+      ...asked,
     };
     await recordRefusal(pool, { workflowId, refusalId: signal.id, launchedBy, error: reason });
-    return { at, launchId: signal.id, status: "refused", reason: message.slice(0, longestReason) };
+    return { at, launchId: signal.id, status: "refused", reason: message.slice(0, longestReason), ...asked };
+  }
+}
+
+/** The id that a refused signal asked for, where it can be read: by it its sender finds what became of it. */
+function askedId({ text }: LaunchSignal): { askedId?: string } {
+  try {
+    const content = parse(text);
+    const { data } = launchIdSchema.safeParse(isJsonObject(content) ? content["launchId"] : undefined);
+    return data === undefined ? {} : { askedId: data };
+  } catch {
+    return {};
   }
 }
 

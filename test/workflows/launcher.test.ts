@@ -87,7 +87,7 @@ describe("a signal", () => {
     const launches = await untilTaken(workflowId, 3);
     expect(launches).toMatchObject([
       { launchId: "spring", status: "started", launchedBy: { kind: "signal", launcherId } },
-      { status: "refused", error: { code: "launch-id-taken" } },
+      { status: "refused", error: { code: "launch-id-taken", askedId: "spring" } },
       { status: "started", launchId: expect.stringMatching(/^[0-9a-f-]{36}$/) },
     ]);
     const recent = await until("the outcomes", async () => {
@@ -95,7 +95,10 @@ describe("a signal", () => {
       return outcomes.length === 5 ? outcomes : undefined;
     });
     expect(recent.map(({ status }) => status)).toEqual(["launched", "refused", "repeated", "repeated", "launched"]);
-    expect(recent[1]).toMatchObject({ reason: expect.stringContaining('"spring" stands for another launch') });
+    expect(recent[1]).toMatchObject({
+      askedId: "spring",
+      reason: expect.stringContaining('"spring" stands for another launch'),
+    });
     const runs = await until("its runs to complete", async () => {
       const found = await runsOf(workflowId);
       return found.every(({ status }) => status === "completed") ? found : undefined;
@@ -168,7 +171,7 @@ describe("a signal", () => {
     await pool.query("update tandem.workflows set status = 'inactive' where id = $1", [workflowId]);
     await handle.signal("launch", { launchId: "off" });
     expect(await untilTaken(workflowId, 1)).toMatchObject([
-      { status: "refused", error: { code: "workflow-inactive" } },
+      { status: "refused", error: { code: "workflow-inactive", askedId: "off" } },
     ]);
     await pool.query("update tandem.workflows set status = 'active' where id = $1", [workflowId]);
     await handle.signal("launch", { launchId: "off" });
