@@ -165,14 +165,22 @@ async function refused({ pool }: HookParts, arrival: Arrival, thrown: unknown): 
   const problem = toProblemError(thrown);
   if (problem.status >= 500) throw thrown;
   const { status, code, message: detail, issues } = problem;
+  const bodyBytes = incoming.body?.length ?? announcedBytes(request);
+  if ((!arrival.trusted || status === 429) && bodyBytes > mostKeptOfStrangers) incoming.body = null;
   await keepDelivery(pool, incoming, {
     outcome: "refused",
     status,
     reason: reason ?? { code, detail, issues },
-    bodyBytes: incoming.body?.length ?? announcedBytes(request),
+    bodyBytes,
   });
   return { outcome: "refused", problem };
 }
+
+/**
+ * Of a request whose sender is not known, or who sends too often, a larger body is not kept: nobody may
+ * fill the disk with what is refused.
+ */
+const mostKeptOfStrangers = 65_536;
 
 /** What a body that was not read whole weighed, as far as is known. */
 function announcedBytes({ headers }: Request): number {

@@ -38,7 +38,11 @@ function refuseUnfit({ outcome, status, body }: Replayable, force: boolean): voi
       "The delivery was a question, and is answered: it starts nothing.",
     );
   if (body === null)
-    throw new ProblemError(409, "body-not-kept", "The delivery was refused before its body was read: it was not kept.");
+    throw new ProblemError(
+      409,
+      "body-not-kept",
+      "The body of this delivery was not kept: it was refused before it was read, or came from somebody unknown or too often and was large.",
+    );
   if (status === 401 && !force)
     throw new ProblemError(
       409,

@@ -74,6 +74,19 @@ describe("a delivery that is replayed", () => {
     expect((await replay(deliveryId, { force: true })).status).toBe(202);
   });
 
+  test("of an unknown sender whose body is large is not kept, so that nobody fills the disk with what is refused", async () => {
+    await keep("LARGE", "canary-large-body");
+    const { id, hook } = await receive({ authentication: { kind: "github", secret: "LARGE" } });
+    const raw = JSON.stringify("x".repeat(65_535));
+    await send("POST", hook, { raw, headers: signLikeGitHub("other", raw) });
+    const [{ id: deliveryId, bodyBytes } = {}] = await deliveries(id);
+    expect(bodyBytes).toBe(raw.length);
+    expect((await replay(deliveryId, { force: true })).body).toMatchObject({ status: 409, code: "body-not-kept" });
+    await send("POST", hook, { raw, headers: signLikeGitHub("canary-large-body", raw) });
+    const [known] = await deliveries(id);
+    expect((await replay(known?.["id"])).status).toBe(202);
+  });
+
   test("of a GET starts one of its query", async () => {
     const { id, hook } = await receive({ method: "GET" });
     const sent = await send("GET", `${hook}?a=1`);
