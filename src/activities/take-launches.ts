@@ -54,9 +54,9 @@ async function takeLaunch(
 }
 
 /** The id that a refused signal asked for, where it can be read: by it its sender finds what became of it. */
-function askedId({ text }: LaunchSignal): { askedId?: string } {
+function askedId(signal: LaunchSignal): { askedId?: string } {
   try {
-    const content = parse(text);
+    const content = readText(signal);
     const { data } = launchIdSchema.safeParse(isJsonObject(content) ? content["launchId"] : undefined);
     return data === undefined ? {} : { askedId: data };
   } catch {
