@@ -32,11 +32,12 @@ export function templateFaults(given: {
   }
   const count = (part: ContentPart): number => content.filter((piece) => "part" in piece && piece.part === part).length;
   const faults: string[] = [];
-  if (count("body") !== 1) faults.push("holds {body} once: what is not signed can be changed by anybody");
+  if (count("body") !== 1)
+    faults.push("must hold {body} once, also where it is empty: what is not signed can be changed by anybody");
   for (const part of ["timestamp", "id"] as const) {
     if (given[part] === undefined && count(part) > 0) faults.push(`{${part}} needs \`${part}: { header: … }\``);
     if (given[part] !== undefined && count(part) !== 1)
-      faults.push(`holds {${part}} once, as \`${part}\` is given: what is not signed can be changed by anybody`);
+      faults.push(`must hold {${part}} once, as \`${part}\` is given: what is not signed can be changed by anybody`);
   }
   if (count("id") > 0 && idEnd(content) === "")
     faults.push("{id} needs a text behind it, such as a dot: else its end could be moved");

@@ -45,15 +45,15 @@ const faulty: ReadonlyArray<readonly [JsonObject, RegExp]> = [
   [{ kind: "standard-webhooks", publicKeys: [] }, /^authentication.publicKeys: /],
   [hmac({ algorithm: "md5" }), /^authentication.algorithm: /],
   [hmac({ content: "{bdy}" }), /^authentication.content: unknown part "\{bdy\}"; did you mean "body"\?$/],
-  [hmac({ content: "{url}" }), /^authentication.content: holds \{body\} once/],
-  [hmac({ content: "{body}{body}" }), /^authentication.content: holds \{body\} once/],
+  [hmac({ content: "{url}" }), /^authentication.content: must hold \{body\} once/],
+  [hmac({ content: "{body}{body}" }), /^authentication.content: must hold \{body\} once/],
   [
     hmac({ content: "{timestamp}.{body}" }),
     /^authentication.content: \{timestamp\} needs `timestamp: \{ header: … \}`$/,
   ],
   [
     hmac({ timestamp: { header: "X-Time" } }),
-    /^authentication.content: holds \{timestamp\} once, as `timestamp` is given/,
+    /^authentication.content: must hold \{timestamp\} once, as `timestamp` is given/,
   ],
   [hmac({ id: { header: "X-Id" }, content: "{id}{body}" }), /^authentication.content: \{id\} needs a text behind it/],
   [
