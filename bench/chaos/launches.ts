@@ -2,7 +2,7 @@ import { Client, Connection } from "@temporalio/client";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { activate } from "../api.ts";
-import type { Product } from "../product.ts";
+import { until, type Product } from "../product.ts";
 import type { Written } from "./changes.ts";
 import { insist } from "./insist.ts";
 import { marking, type Pace, type Trial } from "./trial.ts";
@@ -75,8 +75,12 @@ export async function createLaunches(
   };
 }
 
+/** The gateway is ready before a worker has said where Temporal is. */
 async function connect(product: Product): Promise<Client> {
-  const { temporal } = ready.parse((await product.call("GET", "/ready")).body);
+  const ask = async () => ready.safeParse((await product.call("GET", "/ready")).body).data?.temporal;
+  let temporal = await ask();
+  await until("a worker to say where Temporal is", async () => (temporal ??= await ask()) !== undefined, 60_000);
+  if (temporal === undefined) throw new Error("No worker has said where Temporal is.");
   return new Client({
     connection: await Connection.connect({ address: temporal.address }),
     namespace: temporal.namespace,

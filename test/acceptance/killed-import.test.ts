@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
@@ -15,6 +16,8 @@ const { pool, url: databaseUrl } = await createTestDatabase();
 const { workspace, objects } = await createTestWorkspace(pool);
 const { key } = await createApiKey(pool, { workspaceId: workspace.id, name: "Tester" });
 const company = objects.find("company")!;
+
+const masterKey = randomBytes(32).toString("base64");
 
 const rows = 12_000;
 const file = ["name,employees", ...Array.from({ length: rows }, (_, i) => `Company ${i},${i}`), ""].join("\n");
@@ -69,7 +72,13 @@ async function sendSlowly(url: string, offset: number): Promise<unknown> {
 
 async function startGatewayProcess(port: number): Promise<ChildProcess> {
   const child = spawn(process.execPath, [join(projectRoot, "dist/src/api/main.js")], {
-    env: { PATH: process.env["PATH"], LOG_LEVEL: "fatal", DATABASE_URL: databaseUrl, PORT: String(port) },
+    env: {
+      PATH: process.env["PATH"],
+      LOG_LEVEL: "fatal",
+      DATABASE_URL: databaseUrl,
+      MASTER_KEY: masterKey,
+      PORT: String(port),
+    },
     stdio: "ignore",
   });
   onTestFinished(() => void child.kill("SIGKILL"));

@@ -25,6 +25,9 @@ const bodies: Readonly<Record<string, Sent>> = {
   PUT: { body: hookDefinition("none") },
   PATCH: { body: {} },
   "PUT /api/secrets/{id}": { body: { value: "a value of a secret" } },
+  "POST /api/workflows/{id}/schedules/{trigger}/backfill": {
+    body: { from: "2026-03-01T00:00:00Z", to: "2026-03-02T00:00:00Z" },
+  },
 };
 const withId = (path: string, id: string): string => path.replaceAll(/\{\w+\}/g, id);
 
