@@ -103,7 +103,7 @@ export interface Pressure {
   readonly paused: Waiting;
   readonly held: number;
   readonly pausedWorkflows: number;
-  /** Workspaces that hold as many slots as they may. */
+  /** Workspaces that hold as many slots as they may, those of no slots included. */
   readonly fullWorkspaces: number;
 }
 
@@ -112,7 +112,7 @@ interface Waiting {
   readonly oldestSeconds: number;
 }
 
-/** Reads only what is open. */
+/** Reads only what is open, and the limits. */
 export async function readPressure(sql: Sql): Promise<Pressure> {
   const waiting = (from: string, condition: string): string =>
     `(select jsonb_build_object('runs', coalesce(sum(q.runs), 0), 'oldestSeconds', coalesce(max(q.wait), 0))
@@ -124,9 +124,9 @@ export async function readPressure(sql: Sql): Promise<Pressure> {
         ${waiting("ready", "f.paused_at is not null")} as paused,
         (select coalesce(sum(slots), 0)::integer from held) as held,
         (select count(*) from tandem.workflows where paused_at is not null) as "pausedWorkflows",
-        (select count(*) from (
+        (select count(*) from tandem.workspaces w left join (
            select f.workspace_id, sum(h.slots) as slots from held h join tandem.workflows f on f.id = h.workflow_id group by 1
-         ) s join tandem.workspaces w on w.id = s.workspace_id where s.slots >= w.run_limit) as "fullWorkspaces"`,
+         ) s on s.workspace_id = w.id where coalesce(s.slots, 0) >= w.run_limit) as "fullWorkspaces"`,
   });
   const [row] = rows;
   if (row === undefined) throw new Error("Nothing was counted.");

@@ -132,6 +132,17 @@ test("what waits, what its key blocks, how long, and who holds the slots are tol
   await cancelAll(...blocked, holder);
 });
 
+test("a workspace that may hold nothing counts as full", async () => {
+  const full = async (): Promise<number> =>
+    Number(/tandem_workspaces_full (\d+)/.exec((await call("GET", "/metrics", { key: null })).text)?.[1]);
+  const { runLimit } = (await call("GET", "/api/settings")).body;
+  const before = await full();
+  await call("PUT", "/api/settings", { body: { runLimit: 0 } });
+  expect(await full()).toBe(before + 1);
+  await call("PUT", "/api/settings", { body: { runLimit: runLimit ?? null } });
+  expect(await full()).toBe(before);
+});
+
 const busy = (key: string, whenBusy: string): JsonObject =>
   definitionOf(key, slow, { concurrency: { key: "one", limit: 1, whenBusy } });
 

@@ -242,6 +242,10 @@ describe("the list of runs", () => {
 
     expect(await ids("status=skipped,completed")).toEqual([launched.id, skipped.id]);
     expect(await ids("triggerKind=schedule")).toEqual([skipped.id]);
+    expect(await call("GET", "/api/runs?triggerKind=schedul")).toMatchObject({
+      status: 400,
+      body: { issues: [{ path: "triggerKind", message: expect.stringContaining('"schedule"') }] },
+    });
     expect(await ids(`launchId=${launch}`)).toEqual([launched.id]);
     const minuteAgo = encodeURIComponent(new Date(Date.now() - 60_000).toISOString());
     expect(await ids(`createdFrom=${minuteAgo}`)).toEqual([launched.id, skipped.id]);

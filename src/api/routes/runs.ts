@@ -6,6 +6,7 @@ import { ringDispatcher } from "../../runs/doorbell.ts";
 import { findRun, type RunDetail } from "../../runs/read.ts";
 import { listRuns, runStatuses } from "../../runs/run-list.ts";
 import type { SqlPool } from "../../sql.ts";
+import { triggerKinds } from "../../triggers/registry.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
@@ -82,7 +83,7 @@ const runsQuery = pageQuery.extend({
     .pipe(z.array(z.enum(runStatuses)))
     .optional()
     .meta({ description: `One or several, with commas between them: ${runStatuses.join(", ")}` }),
-  triggerKind: z.string().min(1).optional().meta({ description: "As the definition names it: webhook, schedule, …" }),
+  triggerKind: z.enum(Object.keys(triggerKinds)).optional().meta({ description: "As the definition names it" }),
   record: id.optional().meta({ description: "The id of a record: the runs whose trigger gives it" }),
   launchId: id.optional().meta({ description: "The id of a launch: the runs that it started" }),
   createdFrom: givenMoment.optional().meta({ description: "Runs created at this moment or later" }),
