@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { StepKinds } from "../../activities/step-kind.ts";
+import { getWorkflow } from "../../catalog/workflows.ts";
 import { ProblemError } from "../../errors.ts";
 import { countDeliveries, deliveryOutcomes, findDelivery } from "../../runs/delivery-log.ts";
 import { ringDispatcher } from "../../runs/doorbell.ts";
@@ -96,7 +97,9 @@ export function replayEndpoints(parts: ReplayParts): Endpoint[] {
       description: "In the background, oldest first, each once. The answer's id tells how far it is.",
       body: many,
       answers: { 202: replay },
+      refusals: { 404: "There is no such workflow" },
       async handle({ workspace: { id: workspaceId }, body }) {
+        await getWorkflow(pool, { workspaceId, workflowId: body.filter.workflowId ?? "" });
         const now = new Date();
         const { to = now } = body.filter;
         const filter = { ...body.filter, to: to < now ? to : now };

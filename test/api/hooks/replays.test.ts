@@ -222,6 +222,11 @@ describe("many deliveries that are replayed", () => {
       status: 422,
       issues: [{ path: "filter.workflowId", message: "is required" }],
     });
+    const unknown = { workflowId: gateway.workspaceId, outcome: "refused" };
+    expect((await call("POST", "/api/deliveries/replay", { body: { filter: unknown } })).body).toMatchObject({
+      status: 404,
+      code: "workflow-not-found",
+    });
     expect((await call("GET", `/api/deliveries/replays/${gateway.workspaceId}`)).status).toBe(404);
   });
 });
