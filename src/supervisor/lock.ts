@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findIdentity } from "./identity.ts";
@@ -42,7 +43,8 @@ export async function acquireLock(directory: string): Promise<Lock | Held> {
 }
 
 async function createLock(directory: string, number: number): Promise<boolean> {
-  const draft = join(directory, `${process.pid}-${number}.draft`);
+  // A name of its own: whoever else of this process tries takes only its own draft away.
+  const draft = join(directory, `${process.pid}-${randomBytes(6).toString("hex")}.draft`);
   await writeFile(draft, JSON.stringify({ pid: process.pid, identity: findIdentity(process.pid) ?? "" }));
   try {
     await link(draft, join(directory, `${number}.lock`));

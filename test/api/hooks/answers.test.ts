@@ -120,7 +120,7 @@ describe("activation refuses", () => {
       { when: "finished", within: "31s" },
       /^triggers\[0\]\.answer\.within: from 1s to 30s/,
     ],
-    ["a body where the run's output is answered", { when: "finished", body: "x" }, /unknown key "body"/],
+    ["a body where the run's output is answered", { when: "finished", body: "x" }, /"body" does not go together/],
   ])("%s", async (_what, answer, issue) => {
     expect((await issuesOf(answer)).join("\n")).toMatch(issue);
   });
