@@ -22,7 +22,18 @@ export async function replay(codePath: string, history: History, workflowId: str
 /** As protobuf, the form in which the server keeps them. */
 export async function keepHistory(name: string, history: History): Promise<void> {
   const { version } = JSON.parse(await readFile(join(projectRoot, "package.json"), "utf8")) as { version: string };
-  await writeFile(join(historiesFolder, `${version}-${name}.binpb`), History.encode(history).finish());
+  const kept = History.decode(History.encode(history).finish());
+  forgetMachine(kept);
+  await writeFile(join(historiesFolder, `${version}-${name}.binpb`), History.encode(kept).finish());
+}
+
+/** Takes out what tells of the machine that recorded it: who worked there, and where its files lay. */
+function forgetMachine(node: object): void {
+  for (const [key, value] of Object.entries(node) as Array<[string, unknown]>) {
+    if (typeof value === "string")
+      Object.assign(node, { [key]: key === "stackTrace" ? "" : value.replace(/^\d+@[\w.]+/, "worker") });
+    else if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) forgetMachine(value);
+  }
 }
 
 export async function readHistory(file: string): Promise<History> {
