@@ -111,11 +111,11 @@ test("relays that are killed again and again start one run for each committed ev
       people.map(({ id }) => id),
     ),
   );
-  let inFlight = 0;
   for (let kill = 0; kill < kills; kill++) {
     const reached = (wanted * (kill + 1)) / (kills + 2);
     await until(`${reached} events`, async () => (await counted("tandem.record_events")) >= reached, 120_000);
-    inFlight += Number((await counted("tandem.outbox")) > 0);
+    // A relay that is killed while nothing waits proves nothing.
+    await until("events wait", async () => (await counted("tandem.outbox")) > 0, 120_000);
     const killed = relays[kill % 2]!;
     killed.kill("SIGKILL");
     await once(killed, "close");
@@ -124,7 +124,6 @@ test("relays that are killed again and again start one run for each committed ev
   const written = (await Promise.all(writing)).reduce((sum, count) => sum + count, 0);
   await until("the outbox is empty", async () => (await counted("tandem.outbox")) === 0, 120_000);
 
-  expect(inFlight).toBeGreaterThan(kills / 2);
   expect(written).toBeGreaterThanOrEqual(wanted);
   expect(await counted("tandem.record_events")).toBe(written);
   const heard = `tandem.record_events e join ${person.table} p on p.id = e.record_id and p.city = 'Heard'`;
