@@ -49,7 +49,8 @@ test("a part that dies over and over is started again with growing pauses", asyn
   await until("four starts", () => starts.length >= 4);
   await part.stop();
   const pauses = starts.slice(1).map((time, index) => time - (starts[index] ?? 0));
-  expect(pauses[2]).toBeGreaterThan((pauses[0] ?? 0) + 300);
+  // A busy machine makes them longer, never shorter; a timer may be a few milliseconds early.
+  for (const [index, atLeast] of [200, 400, 800].entries()) expect(pauses[index]).toBeGreaterThan(atLeast - 10);
 });
 
 function keepNode(
