@@ -1,5 +1,6 @@
 import type { RequestHandler, Response } from "express";
 import { ProblemError } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
 import type { SqlPool } from "../sql.ts";
 import { findApiKey } from "../vault/api-keys.ts";
 import type { Workspace } from "../workspace.ts";
@@ -36,6 +37,11 @@ export function getCaller(response: Response): Caller {
   if (workspace === undefined || actor === undefined || apiKey === undefined)
     throw new Error("This route stands behind no authentication.");
   return { workspace, actor, apiKey };
+}
+
+/** A person who starts a run by the API, as `run.launchedBy` tells of them. */
+export function launchedByKey({ name, id }: Caller["apiKey"]): JsonObject {
+  return { kind: "api-key", name, id };
 }
 
 function unauthorized(detail: string, challenge: string): ProblemError {

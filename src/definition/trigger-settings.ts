@@ -2,6 +2,7 @@ import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import type { TriggerCheck, TriggerKind } from "../triggers/trigger-kind.ts";
 import { compileValue, ExpressionError, type Compiled } from "./expressions.ts";
+import { property } from "./expressions/values.ts";
 import { issuesOf } from "./issues.ts";
 import type { TriggerDefinition } from "./schema.ts";
 import { holdsExpression } from "./standing-in.ts";
@@ -72,7 +73,7 @@ function evaluateEarly(
   const { compiled } = compileEarly(early, kind, at);
   try {
     const settings = compiled.evaluate({
-      lookup: ([root, ...rest]) => (root === "settings" ? rest.reduce<Json | undefined>(below, values) : undefined),
+      lookup: ([root, ...rest]) => (root === "settings" ? rest.reduce<Json | undefined>(property, values) : undefined),
       timeZone: "UTC",
       now: new Date(),
     });
@@ -81,11 +82,6 @@ function evaluateEarly(
     if (!(error instanceof ExpressionError)) throw error;
     return { settings: {}, issues: [{ path: error.at, message: error.message.slice(`${error.at}: `.length) }] };
   }
-}
-
-function below(value: Json | undefined, key: string | number): Json | undefined {
-  if (Array.isArray(value)) return value[Number(key)];
-  return value !== undefined && isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 /** Where a trigger stands in its definition. */

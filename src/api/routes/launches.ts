@@ -9,6 +9,7 @@ import { launchIdSchema, launchRequestSchema } from "../../runs/launches/request
 import { ringDispatcher } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
+import { launchedByKey } from "../auth.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
 
@@ -79,7 +80,7 @@ export function launchEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepKin
       },
       async handle({ workspace, apiKey, params, body, header }) {
         const request = { ...body, launchId: launchIdOf(body.launchId, header("idempotency-key")) };
-        const launchedBy = { kind: "api-key", name: apiKey.name, id: apiKey.id };
+        const launchedBy = launchedByKey(apiKey);
         const made = { workspaceId: workspace.id, workflowId: params.id, request, launchedBy };
         return { status: 202, body: await acceptLaunch(pool, { kinds }, made) };
       },
