@@ -11,7 +11,7 @@ const oneMigratorAtATime = 7_203_485_911;
 const dayMs = 86_400_000;
 
 /** Tables cut by the time in their run id (DURABILITY.md §8). */
-export const partitionedTables = ["step_results", "step_attempts", "outside_calls"] as const;
+export const partitionedTables = ["step_results", "step_attempts", "step_lists", "outside_calls"] as const;
 
 /**
  * Brings the core schema up to date, forward only, each file in a transaction of its own. Two at once

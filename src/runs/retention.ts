@@ -108,6 +108,7 @@ async function deleteRuns(sql: Sql, limit: Date): Promise<number> {
         delete from tandem.runs where id in (select id from tandem.runs where ended_at < $1 order by ended_at limit ${batch} for update skip locked) returning id
       ), results as (delete from tandem.step_results s using old where s.run_id = old.id
       ), attempts as (delete from tandem.step_attempts a using old where a.run_id = old.id
+      ), pages as (delete from tandem.step_lists l using old where l.run_id = old.id
       ), calls as (delete from tandem.outside_calls c using old where c.run_id = old.id
       ), lists as (delete from tandem.run_lists l using old where l.run_id = old.id
       ), waits as (delete from tandem.waits w using old where w.run_id = old.id)
