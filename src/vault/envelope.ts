@@ -20,6 +20,8 @@ export interface Sealed {
   /** The key that the value is sealed with, sealed with the master key. */
   readonly dataKey: Buffer;
   readonly sealed: Buffer;
+  /** The master key under which the value was sealed first: it stays bound to this one. */
+  readonly sealedUnder: string;
 }
 
 /** Seals a value under a new key of its own, and that key under the master key. */
@@ -30,6 +32,7 @@ export function seal(masterKey: MasterKey, place: SealedPlace, value: Buffer): S
       masterKeyId: masterKey.id,
       dataKey: encrypt(masterKey.key, dataKey, boundTo("data-key", masterKey.id, place)),
       sealed: encrypt(dataKey, value, boundTo("value", masterKey.id, place)),
+      sealedUnder: masterKey.id,
     };
   } finally {
     dataKey.fill(0);
@@ -37,15 +40,36 @@ export function seal(masterKey: MasterKey, place: SealedPlace, value: Buffer): S
 }
 
 /** The value. Throws an Error where anything of it is not as it was sealed, or it was sealed for another place. */
-export function open(masterKey: MasterKey, place: SealedPlace, { masterKeyId, dataKey, sealed }: Sealed): Buffer {
-  if (masterKeyId !== masterKey.id)
-    throw new Error(`It was sealed with another master key (${masterKeyId}; this is ${masterKey.id}).`);
-  const key = decrypt(masterKey.key, dataKey, boundTo("data-key", masterKeyId, place));
+export function open(masterKey: MasterKey, place: SealedPlace, { sealed, sealedUnder, ...wrapped }: Sealed): Buffer {
+  const key = unwrap(masterKey, place, wrapped);
   try {
-    return decrypt(key, sealed, boundTo("value", masterKeyId, place));
+    return decrypt(key, sealed, boundTo("value", sealedUnder, place));
   } finally {
     key.fill(0);
   }
+}
+
+/** The key that a value is sealed with, as it is kept. */
+type Wrapped = Pick<Sealed, "masterKeyId" | "dataKey">;
+
+/** The same, sealed with another master key. The value itself is not opened. Throws as `open` does. */
+export function rewrap(
+  { from, to }: { from: MasterKey; to: MasterKey },
+  place: SealedPlace,
+  wrapped: Wrapped,
+): Wrapped {
+  const key = unwrap(from, place, wrapped);
+  try {
+    return { masterKeyId: to.id, dataKey: encrypt(to.key, key, boundTo("data-key", to.id, place)) };
+  } finally {
+    key.fill(0);
+  }
+}
+
+function unwrap(masterKey: MasterKey, place: SealedPlace, { masterKeyId, dataKey }: Wrapped): Buffer {
+  if (masterKeyId !== masterKey.id)
+    throw new Error(`It was sealed with another master key (${masterKeyId}; this is ${masterKey.id}).`);
+  return decrypt(masterKey.key, dataKey, boundTo("data-key", masterKeyId, place));
 }
 
 /** IV, ciphertext and tag, one behind the other. */

@@ -88,7 +88,7 @@ export async function loadValues(
   const { rows } = await sql.query<StoredValue>({
     name: "load_secret_values",
     text: `select jsonb_build_object('workspaceId', s.workspace_id, 'secretId', s.id, 'name', s.name, 'version', v.version) as place,
-        v.master_key_id as "masterKeyId", v.data_key as "dataKey", v.sealed
+        v.master_key_id as "masterKeyId", v.data_key as "dataKey", v.sealed, v.sealed_under as "sealedUnder"
       from tandem.secrets s join tandem.secret_values v on v.secret_id = s.id
       where s.workspace_id = $1::uuid and s.name = any($2::text[]) and (v.valid_until is null or v.valid_until > now())
       order by s.name, v.version desc`,
@@ -142,9 +142,9 @@ async function hasValue(
 
 async function insertValue(sql: Sql, { secretId, version }: SealedPlace, sealed: Sealed): Promise<void> {
   await sql.query(
-    `insert into tandem.secret_values (secret_id, version, master_key_id, data_key, sealed)
-     values ($1::uuid, $2::integer, $3::text, $4::bytea, $5::bytea)`,
-    [secretId, version, sealed.masterKeyId, sealed.dataKey, sealed.sealed],
+    `insert into tandem.secret_values (secret_id, version, master_key_id, data_key, sealed, sealed_under)
+     values ($1::uuid, $2::integer, $3::text, $4::bytea, $5::bytea, $6::text)`,
+    [secretId, version, sealed.masterKeyId, sealed.dataKey, sealed.sealed, sealed.sealedUnder],
   );
 }
 

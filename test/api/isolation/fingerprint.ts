@@ -8,12 +8,20 @@ const owners: Readonly<Record<string, string>> = {
   object_id: "select o.id from tandem.objects o where o.workspace_id = $1::uuid",
   import_id: "select i.id from tandem.imports i where i.workspace_id = $1::uuid",
   secret_id: "select s.id from tandem.secrets s where s.workspace_id = $1::uuid",
+  connection_id: "select c.id from tandem.connections c where c.workspace_id = $1::uuid",
   list_id: "select l.id from tandem.event_lists l where l.workspace_id = $1::uuid",
   run_id: "select r.id from tandem.runs r where r.workspace_id = $1::uuid",
 };
 
 /** Tables of the installation, in which nothing belongs to a workspace. */
-const shared = new Set(["installation", "master_key", "workers", "outbox_shards", "mailbox_messages"]);
+const shared = new Set([
+  "installation",
+  "installation_keys",
+  "master_key",
+  "workers",
+  "outbox_shards",
+  "mailbox_messages",
+]);
 
 /**
  * A hash of every table that holds something of a workspace: what differs between two of them was
