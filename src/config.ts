@@ -48,6 +48,14 @@ const environment = z.object({
     .optional()
     .describe("smtp:// or smtps:// of the mail server; absent: mail goes to Tandem's own mailbox"),
   MAIL_FROM: z.string().min(1).default("tandem@localhost").describe("the sender of every mail"),
+  MAIL_FROM_DOMAINS: z
+    .string()
+    .regex(
+      /^\s*[A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*\s*$/,
+      "domains with commas between them: example.com, mail.example.com",
+    )
+    .optional()
+    .describe("domains of which the sender that a step names may be; absent: MAIL_FROM's own"),
   MAILBOX_SMTP_PORT: port
     .optional()
     .describe("port on which the gateway's own mailbox listens for SMTP; chosen by npm start"),
@@ -69,6 +77,11 @@ const environment = z.object({
     .min(1)
     .optional()
     .describe("32 bytes in base64 that secrets are sealed with; absent: a key is made and kept in DATA_DIR"),
+  MASTER_KEY_PREVIOUS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("the key before MASTER_KEY, until npm run rotate-master-key is done; several with commas between them"),
   LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal"])
     .default("info")
@@ -138,9 +151,13 @@ export function dataDirectory(config: Config): string {
   return resolve(projectRoot, config.DATA_DIR);
 }
 
-/** Where the key is that secrets are sealed with. */
-export function masterKeySource(config: Config): { given: string | undefined; directory: string } {
-  return { given: config.MASTER_KEY, directory: dataDirectory(config) };
+/** Where the keys are that secrets are sealed with. */
+export function masterKeySource(config: Config): {
+  given: string | undefined;
+  previous: string | undefined;
+  directory: string;
+} {
+  return { given: config.MASTER_KEY, previous: config.MASTER_KEY_PREVIOUS, directory: dataDirectory(config) };
 }
 
 /** What every link starts with, without a slash at the end. */

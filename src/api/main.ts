@@ -7,7 +7,7 @@ import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { createGatewayPool } from "./pool.ts";
 import { createFinishedRuns } from "../runs/finished.ts";
 import { triggerKinds } from "../triggers/registry.ts";
-import { readMasterKey } from "../vault/master-key.ts";
+import { readMasterKeys } from "../vault/master-keys.ts";
 import { createVault } from "../vault/vault.ts";
 import { createApp } from "./app.ts";
 import { createEndpoints } from "./endpoints.ts";
@@ -27,11 +27,11 @@ shutdown.defer("the database pool", () => pool.end());
 const mail = createMailTransport(config);
 shutdown.defer("the mail transport", () => mail.close());
 const kinds = createStepKinds({ mail });
-const masterKey = await readMasterKey(masterKeySource(config)).catch((error: unknown) => {
+const masterKeys = await readMasterKeys(masterKeySource(config)).catch((error: unknown) => {
   log.fatal(error instanceof Error ? error.message : String(error));
   return shutdown.end(1);
 });
-const vault = createVault({ pool, masterKey, log });
+const vault = createVault({ pool, masterKeys, log });
 
 if (config.MAILBOX_SMTP_PORT !== undefined) {
   const mailbox = createMailbox({ pool, port: config.MAILBOX_SMTP_PORT, log });

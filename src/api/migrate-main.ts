@@ -5,7 +5,7 @@ import { upgradeSchemas } from "../crm/schema-upgrades.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { migrate } from "../migrations.ts";
 import { createPool } from "../sql.ts";
-import { keepMasterKey } from "../vault/master-key.ts";
+import { keepMasterKeys } from "../vault/master-keys.ts";
 import { keepApiKey } from "./api-key-file.ts";
 
 /**
@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   await migrate(config.DATABASE_DIRECT_URL ?? getDatabaseUrl(config));
   const pool = createPool({ url: getDatabaseUrl(config), max: 4, name: "tandem-migrate" });
   try {
-    await keepMasterKey(pool, masterKeySource(config));
+    await keepMasterKeys(pool, masterKeySource(config));
     await upgradeSchemas(pool);
     const kinds = createStepKinds({ mail: createMailTransport(config) });
     const installation = await ensureInstallation(pool, config, kinds);

@@ -3,13 +3,14 @@ import { ProblemError } from "../errors.ts";
 import { createId } from "../ids.ts";
 import { inTransaction, sqlState, type Sql, type SqlPool } from "../sql.ts";
 import { open, seal, type Sealed, type SealedPlace } from "./envelope.ts";
-import { holdMasterKey, type MasterKey } from "./master-key.ts";
+import { holdMasterKey, type MasterKeys } from "./master-keys.ts";
+import { sealedColumns, secretPlace } from "./sealed-tables.ts";
 import { findSecret, type SecretSummary } from "./secrets.ts";
 
 /** What works with the values of secrets. */
 export interface VaultParts {
   readonly pool: SqlPool;
-  readonly masterKey: MasterKey;
+  readonly masterKeys: MasterKeys;
 }
 
 /** Of a value as short as this a look at its end would give too much away. */
@@ -17,12 +18,12 @@ const shortestShown = 12;
 
 /** Keeps a new secret. Throws ProblemError 409 when the name is taken. */
 export async function createSecret(
-  { pool, masterKey }: VaultParts,
+  { pool, masterKeys }: VaultParts,
   { workspaceId, name, value }: { workspaceId: string; name: string; value: string },
 ): Promise<SecretSummary> {
   const place: SealedPlace = { workspaceId, secretId: createId(), name, version: 1 };
   return inTransaction(pool, async (sql) => {
-    await holdMasterKey(sql, masterKey);
+    const masterKey = await holdMasterKey(sql, masterKeys);
     try {
       await sql.query(
         "insert into tandem.secrets (id, workspace_id, name, last_four) values ($1::uuid, $2::uuid, $3::text, $4::text)",
@@ -47,11 +48,11 @@ export async function createSecret(
  * that a request may be sent again. Undefined: the workspace has no such secret.
  */
 export async function rotateSecret(
-  { pool, masterKey }: VaultParts,
+  { pool, masterKeys }: VaultParts,
   { workspaceId, id, value, overlapMs }: { workspaceId: string; id: string; value: string; overlapMs: number },
 ): Promise<SecretSummary | undefined> {
   return inTransaction(pool, async (sql) => {
-    await holdMasterKey(sql, masterKey);
+    const masterKey = await holdMasterKey(sql, masterKeys);
     // The ids as Postgres writes them: what is sealed is bound to these.
     const { rows } = await sql.query<SealedPlace>(
       `select workspace_id as "workspaceId", id as "secretId", name, version from tandem.secrets
@@ -60,7 +61,7 @@ export async function rotateSecret(
     );
     const [place] = rows;
     if (place === undefined) return undefined;
-    if (await hasValue(sql, { masterKey, place, value })) {
+    if (await hasValue(sql, { masterKeys, place, value })) {
       await endSooner(sql, { id, overlapMs });
       return getSummary(sql, place);
     }
@@ -87,14 +88,23 @@ export async function loadValues(
 ): Promise<StoredValue[]> {
   const { rows } = await sql.query<StoredValue>({
     name: "load_secret_values",
-    text: `select jsonb_build_object('workspaceId', s.workspace_id, 'secretId', s.id, 'name', s.name, 'version', v.version) as place,
-        v.master_key_id as "masterKeyId", v.data_key as "dataKey", v.sealed, v.sealed_under as "sealedUnder"
+    text: `select ${secretPlace} as place, ${sealedColumns}
       from tandem.secrets s join tandem.secret_values v on v.secret_id = s.id
       where s.workspace_id = $1::uuid and s.name = any($2::text[]) and (v.valid_until is null or v.valid_until > now())
       order by s.name, v.version desc`,
     values: [workspaceId, names],
   });
   return rows;
+}
+
+/** The value. Throws an Error where this process does not have its master key, and as `open` does. */
+export async function openStored(masterKeys: MasterKeys, { place, ...sealed }: StoredValue): Promise<Buffer> {
+  const key = await masterKeys.find(sealed.masterKeyId);
+  if (key === undefined)
+    throw new Error(
+      `It was sealed with another master key (${sealed.masterKeyId}; this is ${masterKeys.configured.id}).`,
+    );
+  return open(key, place, sealed);
 }
 
 /** Forgets values whose time is over. */
@@ -126,12 +136,12 @@ async function endSooner(sql: Sql, { id, overlapMs }: { id: string; overlapMs: n
 
 async function hasValue(
   sql: Sql,
-  { masterKey, place, value }: { masterKey: MasterKey; place: SealedPlace; value: string },
+  { masterKeys, place, value }: { masterKeys: MasterKeys; place: SealedPlace; value: string },
 ): Promise<boolean> {
   const [stored] = await loadValues(sql, { workspaceId: place.workspaceId, names: [place.name] });
   if (stored === undefined) return false;
   try {
-    const known = open(masterKey, place, stored);
+    const known = await openStored(masterKeys, stored);
     const given = Buffer.from(value);
     return known.length === given.length && timingSafeEqual(known, given);
   } catch {

@@ -1,8 +1,14 @@
 import { ProblemError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createRecent } from "../recent.ts";
-import { open } from "./envelope.ts";
-import { createSecret, loadValues, rotateSecret, type StoredValue, type VaultParts } from "./secret-values.ts";
+import {
+  createSecret,
+  loadValues,
+  openStored,
+  rotateSecret,
+  type StoredValue,
+  type VaultParts,
+} from "./secret-values.ts";
 import type { SecretSummary } from "./secrets.ts";
 
 /** How long an opened value is used without asking again whether it still counts. */
@@ -31,20 +37,20 @@ export interface Vault {
   openSecrets(workspaceId: string, names: readonly string[]): Promise<OpenedSecrets>;
 }
 
-/** A vault over a database, under the installation's master key. */
+/** A vault over a database, under the installation's master keys. */
 export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log | undefined }): Vault {
   const kept = createRecent<string, { readonly at: number; readonly values: Promise<OpenedSecrets> }>(mostKept);
 
   async function load(workspaceId: string, names: readonly string[]): Promise<OpenedSecrets> {
     const opened = new Map<string, Buffer[]>();
     for (const stored of await loadValues(parts.pool, { workspaceId, names }))
-      opened.set(stored.place.name, [...(opened.get(stored.place.name) ?? []), openStored(stored)]);
+      opened.set(stored.place.name, [...(opened.get(stored.place.name) ?? []), await openOrTell(stored)]);
     return opened;
   }
 
-  function openStored(stored: StoredValue): Buffer {
+  async function openOrTell(stored: StoredValue): Promise<Buffer> {
     try {
-      return open(parts.masterKey, stored.place, stored);
+      return await openStored(parts.masterKeys, stored);
     } catch (error) {
       log?.error({ err: error, secret: stored.place.name }, "a secret cannot be opened");
       // A stranger who sends to a webhook reads this: the log has the name.

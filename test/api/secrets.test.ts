@@ -6,7 +6,7 @@ import { createVault } from "../../src/vault/vault.ts";
 import { writtenForms } from "../../src/vault/written-forms.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { dumpDatabase } from "../support/dump.ts";
-import { testMasterKey } from "../support/vault.ts";
+import { testMasterKeys } from "../support/vault.ts";
 import { hookDefinition, request, startGateway, type Answer } from "./gateway.ts";
 
 const { pool } = await createTestDatabase();
@@ -229,7 +229,7 @@ test("nothing of a value is in the log, also when it cannot be opened", async ()
     }),
   );
   const { name } = await keep("a value that is not logged");
-  const vault = createVault({ pool, masterKey: testMasterKey(3), log });
+  const vault = createVault({ pool, masterKeys: testMasterKeys(3), log });
   await expect(vault.openSecrets(workspaceId, [name])).rejects.toMatchObject({ status: 503 });
   await expect(vault.create({ workspaceId, name: "OTHER", value: "a value that is not kept" })).rejects.toMatchObject({
     code: "another-master-key",

@@ -1,5 +1,6 @@
 import type { SqlPool } from "../../src/sql.ts";
 import { parseMasterKey, type MasterKey } from "../../src/vault/master-key.ts";
+import type { MasterKeys } from "../../src/vault/master-keys.ts";
 import { createVault, type Vault } from "../../src/vault/vault.ts";
 
 /** A master key of 32 bytes that are all the same: another byte, another key. */
@@ -7,7 +8,13 @@ export function testMasterKey(byte = 7): MasterKey {
   return parseMasterKey(Buffer.alloc(32, byte).toString("base64"), "The test's key");
 }
 
+/** Master keys of a process, the configured one first. */
+export function testMasterKeys(...bytes: readonly number[]): MasterKeys {
+  const keys = (bytes.length === 0 ? [7] : bytes).map(testMasterKey);
+  return { configured: keys[0]!, find: async (id) => keys.find((key) => key.id === id) };
+}
+
 /** The vault of a test's database. */
 export function createTestVault(pool: SqlPool): Vault {
-  return createVault({ pool, masterKey: testMasterKey() });
+  return createVault({ pool, masterKeys: testMasterKeys() });
 }

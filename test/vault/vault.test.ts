@@ -7,7 +7,7 @@ import { createVault } from "../../src/vault/vault.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { insertWorkflow, insertWorkspace } from "../support/rows.ts";
 import { until } from "../support/until.ts";
-import { createTestVault, testMasterKey } from "../support/vault.ts";
+import { createTestVault, testMasterKeys } from "../support/vault.ts";
 
 const { pool } = await createTestDatabase();
 const workspaceId = await insertWorkspace(pool);
@@ -189,7 +189,7 @@ describe("values that were moved about in the database", () => {
 
 test("a vault with another master key opens nothing, and says so, to strangers not of which secret", async () => {
   const { name } = await create("a value of ours");
-  const other = createVault({ pool, masterKey: testMasterKey(9) });
+  const other = createVault({ pool, masterKeys: testMasterKeys(9) });
   await expect(other.openSecrets(workspaceId, [name])).rejects.toThrow(
     /^(?!.*SECRET_)A secret that is needed here cannot be opened: it was sealed with another master key/,
   );
