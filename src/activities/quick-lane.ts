@@ -87,7 +87,7 @@ function createBlock(environment: Environment, input: BlockInput, signal: AbortS
     try {
       const row = await knownRows(version, step);
       const performed = await performNode(version.node(step), {
-        context: await createContext(environment, { run, runId: key.runId, path, signal }),
+        context: await createContext(environment, { run, key, path, signal }),
         kinds,
         evaluation: await createEvaluation(environment, { version, node: step.node }, { run, row }),
         seal(sealedInput) {

@@ -72,7 +72,7 @@ async function tryStep(environment: Environment, attempted: Try): Promise<StepAn
     const performed = await withinTime(attempted, async (signal) => {
       const context = await createContext(environment, {
         run: beginning.run,
-        runId: input.runId,
+        key: input,
         path: input.path,
         signal,
       });

@@ -83,6 +83,8 @@ export function createSendEmail(mail: MailTransport): OutsideKind<Input, Request
       refused: z.array(z.object({ address: z.string(), reason: z.string() })),
     }),
     fixed: [],
+    // The same Message-ID tells copies apart.
+    repeatable: () => true,
     places: { subject: "text", text: "text", html: "html", markdown: "html" },
     sample: {
       input: { to: ["sales@example.com"], subject: "New lead", text: "Call them." },

@@ -22,8 +22,19 @@ export interface StepContext {
   };
   /** The step's address in the run; with the run's id, the name of its result. */
   readonly path: string;
+  /** The run's fence when the attempt began: what it commits demands that it still stands. */
+  readonly fence: number;
   /** Aborts when the step's time is up, the run is cancelled or the worker stops. */
   readonly signal: AbortSignal;
+  /**
+   * Values of secrets of the workspace, by name, for an outside kind that signs or authorizes. What was
+   * opened is taken out of all that is stored of the step. Throws StepError where one is not there.
+   */
+  openSecrets(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Names further texts that are secret, such as a token that was fetched: they are taken out too. */
+  conceal(texts: Iterable<string>): void;
+  /** Takes secrets out of a value. What a step stores by itself (pages of a list) goes through this. */
+  redact(value: Json): Json;
 }
 
 /** What a step gives: `output` is what expressions read, `outcome` one word for people. */
@@ -32,6 +43,10 @@ export interface StepOutcome {
   readonly outcome: string | null;
   /** `skipped`: there was nothing to do. Default `done`. */
   readonly status?: "done" | "skipped";
+  /** What it printed, 64 KiB at most; kept with the step. */
+  readonly log?: string;
+  /** Lists that it wrote as pages itself, with their lengths: in `output` `{ count }` stands in their place. */
+  readonly lists?: Readonly<Record<string, number>>;
 }
 
 interface StepKindBase<Input> {
@@ -91,16 +106,28 @@ export interface RecordKind<Input> extends StepKindBase<Input> {
 /**
  * Acts on the world outside; never in the quick lane. `prepare` gives what will be sent, which is
  * stored before the first attempt; `perform` sends exactly that, at every attempt (DURABILITY.md §4).
+ *
+ * A secret in the input is a mark in its place: it comes through `prepare` as it is and is stored as a
+ * reference; the request that `perform` gets holds the value, encoded as its place in the input demands.
+ * So whatever else encodes or cuts text (forms, query strings, base64) belongs in `perform`.
+ *
+ * Of what `perform` throws as StepError, `details` say more: `unsure` (the target may have acted),
+ * `afterMs` (the least pause before the next try), `counts: false` (not a try of the target).
  */
 export interface OutsideKind<Input, Request extends Json> extends StepKindBase<Input> {
   readonly effect: "outside";
   /** Undefined: there is nothing to send; the outcome is the step's. */
   prepare(context: StepContext, input: Input, key: string): Promise<{ request: Request } | StepOutcome>;
   perform(context: OutsideContext, request: Request): Promise<StepOutcome>;
+  /**
+   * Whether a request that was not answered may be sent again: it changes nothing, or the target honours
+   * the key. Asked once, when the request is stored. By default none may.
+   */
+  repeatable?(request: Request): boolean;
 }
 
 export interface OutsideContext extends StepContext {
-  /** Hash of run and step: the Idempotency-Key, and the local part of a Message-ID. */
+  /** Hash of run and step, or of the step's `once`: the Idempotency-Key, and the local part of a Message-ID. */
   readonly key: string;
   /** An earlier attempt may have reached the target and was not answered. */
   readonly unsure: boolean;

@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import { createDispatcher, type Dispatcher } from "../runs/dispatcher.ts";
 import { createReconciler } from "../runs/reconciler.ts";
 import type { SqlPool } from "../sql.ts";
+import type { Vault } from "../vault/vault.ts";
 import { createLauncherKeeper } from "./launchers.ts";
 import { createScheduleLoops } from "./schedules.ts";
 import {
@@ -34,6 +35,7 @@ export async function startEngine(parts: {
   config: Config;
   link: TemporalLink;
   kinds: StepKinds;
+  vault: Vault;
   /** Id of the installation: the prefix of its task queues. */
   installation: string;
   owner: string;
@@ -43,12 +45,13 @@ export async function startEngine(parts: {
   bundlePath?: string;
   overrides?: Partial<WorkerOptions>;
 }): Promise<Engine> {
-  const { pool, config, link, kinds, installation, owner, log } = parts;
+  const { pool, config, link, kinds, vault, installation, owner, log } = parts;
   let dispatcher: Dispatcher | undefined;
   const load = (versionId: string): Promise<LoadedVersion> => loadVersion(pool, versionId, { kinds });
   const activities = createActivities({
     pool,
     kinds,
+    vault,
     log,
     loadVersion: load,
     slotFreed: () => dispatcher?.ring(),

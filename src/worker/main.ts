@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createStepKinds } from "../activities/registry.ts";
-import { getDatabaseUrl, readConfig } from "../config.ts";
+import { getDatabaseUrl, masterKeySource, readConfig } from "../config.ts";
 import { createMetadataKeeper } from "../crm/metadata/keeper.ts";
 import { createLog } from "../log.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
@@ -12,6 +12,8 @@ import { createRelay } from "../runs/relay.ts";
 import { createRetention } from "../runs/retention.ts";
 import { createSettler } from "../runs/settler.ts";
 import { createPool, type SqlPool } from "../sql.ts";
+import { readMasterKeys } from "../vault/master-keys.ts";
+import { createVault } from "../vault/vault.ts";
 import { startEngine, type Engine } from "./engine.ts";
 import { createPresence } from "./presence.ts";
 import { installRuntimeLog } from "./runtime-log.ts";
@@ -32,6 +34,11 @@ shutdown.defer("the database pool", () => pool.end());
 const mail = createMailTransport(config);
 shutdown.defer("the mail transport", () => mail.close());
 const kinds = createStepKinds({ mail });
+const masterKeys = await readMasterKeys(masterKeySource(config)).catch((error: unknown) => {
+  log.fatal(error instanceof Error ? error.message : String(error));
+  return shutdown.end(1);
+});
+const vault = createVault({ pool, masterKeys, log });
 
 let engine: Engine | undefined;
 let link: TemporalLink | undefined;
@@ -97,6 +104,7 @@ engine = await startEngine({
   config,
   link,
   kinds,
+  vault,
   installation,
   owner: presence.id,
   recordsChanged: () => relay.ring(),

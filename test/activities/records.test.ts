@@ -15,6 +15,7 @@ import type { Sealed } from "../../src/runs/seal.ts";
 import { createCrm, refusal } from "../crm/support.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { enqueue, insertWorkflow } from "../support/rows.ts";
+import { plainContext } from "../support/step-context.ts";
 
 const { pool } = await createTestDatabase();
 const crm = await createCrm(pool);
@@ -30,7 +31,7 @@ async function startRun(): Promise<RunKey> {
 function contextOf({ runId }: RunKey, path: string): StepContext {
   const { signal } = new AbortController();
   const run = { id: runId, workflowId: workflow.workflowId, workflowKey: "leads", depth: 1 };
-  return { sql: pool, workspace, objects, run, path, signal };
+  return { ...plainContext, sql: pool, workspace, objects, run, path, signal };
 }
 
 /** Does a step as a lane does: with an input as its kind parses it, sealed in the ledger. */

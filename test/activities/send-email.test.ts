@@ -11,6 +11,7 @@ import { createTestDatabase } from "../support/database.ts";
 import { createTestWorkspace } from "../support/engine.ts";
 import { freePort } from "../support/mail.ts";
 import { refusal, startTestSmtp, type TestSmtp } from "../support/smtp.ts";
+import { plainContext } from "../support/step-context.ts";
 import { until } from "../support/until.ts";
 
 const { pool } = await createTestDatabase();
@@ -31,6 +32,7 @@ function createStep(mail: MailTransport, given: JsonObject) {
   const key = createId().replaceAll("-", "");
   let progress: JsonObject = {};
   const context = (signal: AbortSignal): OutsideContext => ({
+    ...plainContext,
     sql: pool,
     workspace,
     objects,
@@ -271,6 +273,7 @@ describe("what cannot be sent is refused before anything leaves", () => {
   test("more than fifty recipients, and not fifty", async () => {
     const to = Array.from({ length: 51 }, (_, number) => `a${number}@x.com`);
     const context = {
+      ...plainContext,
       sql: pool,
       workspace,
       objects,

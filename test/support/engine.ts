@@ -28,6 +28,7 @@ import type { Workspace } from "../../src/workspace.ts";
 import { workflowBundlePath } from "./bundle.ts";
 import { testTemporal } from "./temporal.ts";
 import { until } from "./until.ts";
+import { createTestVault } from "./vault.ts";
 
 export const recordKinds: StepKinds = {
   "create-record": createRecord,
@@ -133,10 +134,22 @@ export async function startTestEngine(
     ...(options.overrides === undefined ? {} : { overrides: options.overrides }),
     ...(recordsChanged === undefined ? {} : { recordsChanged }),
   };
+  const vault = createTestVault(pool);
   const running: Engine[] = [];
   const resume = async (): Promise<void> => {
     running.push(
-      await startEngine({ pool, config, link, kinds, installation, owner: createId(), log, bundlePath, ...rest }),
+      await startEngine({
+        pool,
+        config,
+        link,
+        kinds,
+        vault,
+        installation,
+        owner: createId(),
+        log,
+        bundlePath,
+        ...rest,
+      }),
     );
   };
   if (options.paused !== true) await resume();
