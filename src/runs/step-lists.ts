@@ -1,0 +1,175 @@
+import type { PathSegment } from "../definition/expressions.ts";
+import { isJsonObject, type Json } from "../json.ts";
+import type { Sql, Statement } from "../sql.ts";
+
+/** How many items a page holds at most. */
+export const pageItems = 200;
+/** Bytes of JSON in a page at most; an item that is longer has a page of its own. A longer list is kept as pages. */
+export const pageBytes = 1_048_576;
+/** Bytes of pages that go to Postgres as one parameter, about. */
+const parameterBytes = 8 * pageBytes;
+
+/** Lengths of lists that are kept as pages, by their names. */
+export type ListCounts = Readonly<Record<string, number>>;
+
+/** A page of a list on its way to `tandem.step_lists`. */
+export interface ListPage {
+  readonly name: string;
+  readonly page: number;
+  /** Index of its first item. */
+  readonly first: number;
+  /** Its items as JSON, each by itself. */
+  readonly items: readonly string[];
+}
+
+/** An output without its long lists, and these. */
+export interface SplitOutput {
+  /** In the place of a long list stands `{ count }`. */
+  readonly output: Json;
+  /** Null: it has no long list. */
+  readonly lists: ListCounts | null;
+  readonly pages: readonly ListPage[];
+}
+
+/** The name of a list: the keys that lead to it, with dots between them. */
+export function listName(path: readonly PathSegment[]): string {
+  return path.map((key) => String(key).replace(/[\\.]/g, "\\$&")).join(".");
+}
+
+/** The keys in a list's name. */
+export function listPath(name: string): string[] {
+  if (name === "") return [];
+  return [...name.matchAll(/(?:^|\.)((?:\\.|[^\\.])*)/g)].map(([, key = ""]) => key.replace(/\\(.)/g, "$1"));
+}
+
+/** Takes the lists that are longer than 1 MiB out of an output: those that are reached by keys of objects only. */
+export function splitLists(output: Json): SplitOutput {
+  const pages: ListPage[] = [];
+  const lists: Record<string, number> = {};
+  const split = (value: Json, path: readonly string[]): Json => {
+    if (Array.isArray(value)) {
+      const own = pagesOf(value, listName(path));
+      if (own === undefined) return value;
+      pages.push(...own);
+      lists[listName(path)] = value.length;
+      return { count: value.length };
+    }
+    if (!isJsonObject(value)) return value;
+    const parts = Object.entries(value).map(([key, part]): [string, Json] => [key, split(part, [...path, key])]);
+    return parts.every(([key, part]) => part === value[key]) ? value : Object.fromEntries(parts);
+  };
+  const rest = split(output, []);
+  return { output: rest, lists: pages.length === 0 ? null : lists, pages };
+}
+
+/** A step's input as people read it: of a long list only how many items it has. */
+export function withoutLongLists(input: Json | null): Json | null {
+  return input === null ? null : splitLists(input).output;
+}
+
+/** The pages of a list; undefined where it is short. */
+function pagesOf(list: readonly Json[], name: string): ListPage[] | undefined {
+  const pages: Array<ListPage & { items: string[] }> = [];
+  let total = 0;
+  let bytes = 0;
+  for (const [first, value] of list.entries()) {
+    const item = JSON.stringify(value);
+    const size = Buffer.byteLength(item) + 1;
+    const last = pages.at(-1);
+    const isFull = last === undefined || last.items.length === pageItems || bytes + size > pageBytes;
+    if (isFull) pages.push({ name, page: pages.length, first, items: [item] });
+    else last.items.push(item);
+    bytes = isFull ? size : bytes + size;
+    total += size;
+  }
+  return total > pageBytes ? pages : undefined;
+}
+
+/** Adds the CTE `lists`, which writes the pages of steps, by their paths, if the statement's `gate` is open. */
+export function addStepLists(
+  statement: Statement,
+  steps: ReadonlyArray<{ readonly path: string; readonly pages: readonly ListPage[] }>,
+): void {
+  const rows = steps.flatMap(({ path, pages }) => pages.map((page) => rowOf(path, page)));
+  if (rows.length === 0) return;
+  const sources = groupsOf(rows).map(
+    (group) => `select r.path, r.name, r.page, r.first, r.items
+      from jsonb_to_recordset(${statement.param(`[${group.join(",")}]`, "text")}::jsonb)
+        as r(path text, name text, page integer, first integer, items jsonb)`,
+  );
+  statement.with(
+    "lists",
+    `insert into tandem.step_lists (run_id, path, name, page, first, items)
+     select g.run_id, q.path, q.name, q.page, q.first, q.items from gate g, (${sources.join(" union all ")}) q`,
+  );
+}
+
+/** A page's row as JSON: its items are text already, and are not made anew. */
+function rowOf(path: string, { name, page, first, items }: ListPage): string {
+  const head = JSON.stringify({ path, name, page, first });
+  return `${head.slice(0, -1)},"items":[${items.join(",")}]}`;
+}
+
+/** Rows for one parameter each: a value of jsonb may have 256 MiB, and all of an output may have more. */
+function groupsOf(rows: readonly string[]): string[][] {
+  const groups: string[][] = [];
+  let bytes = parameterBytes;
+  for (const row of rows) {
+    if (bytes >= parameterBytes) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)?.push(row);
+    bytes += row.length;
+  }
+  return groups;
+}
+
+/** A list that is kept as pages. */
+export interface ListPlace {
+  readonly runId: string;
+  /** The step's path in the run. */
+  readonly path: string;
+  readonly name: string;
+}
+
+/** Part of a list: items from `first` on. */
+export interface ReadPage {
+  readonly first: number;
+  readonly items: Json[];
+  /** How much JSON was read. */
+  readonly bytes: number;
+}
+
+/** The page with the item at `index`; undefined where the list does not go so far. */
+export async function readListPage(sql: Sql, place: ListPlace & { index: number }): Promise<ReadPage | undefined> {
+  // No page has more items than `pageItems`: the one that is looked for is none before that.
+  const { rows } = await sql.query<{ first: number; items: string }>({
+    name: "read_list_page",
+    text: `select l.first, l.items::text as items from tandem.step_lists l
+      where l.run_id = $1::uuid and l.path = $2::text and l.name = $3::text and l.page = (
+        select max(p.page) from tandem.step_lists p
+        where p.run_id = $1::uuid and p.path = $2::text and p.name = $3::text and p.page >= $4::integer and p.first <= $5::integer)`,
+    values: [place.runId, place.path, place.name, Math.floor(place.index / pageItems), place.index],
+  });
+  const [row] = rows;
+  if (row === undefined) return undefined;
+  const items: Json[] = JSON.parse(row.items);
+  return place.index < row.first + items.length ? { first: row.first, items, bytes: row.items.length } : undefined;
+}
+
+/** The pages of a list that has `count` items, from the one with the item at `from` on. Throws where one is not there. */
+export async function* readListPages(
+  sql: Sql,
+  list: ListPlace & { readonly count: number },
+  from = 0,
+): AsyncGenerator<ReadPage> {
+  for (let index = from; index < list.count;) {
+    const page = await readListPage(sql, { ...list, index });
+    if (page === undefined)
+      throw new Error(`Run ${list.runId}: item ${index} of the list "${list.name}" of ${list.path} is not there.`);
+    const items = page.items.slice(index - page.first, list.count - page.first);
+    yield { first: index, items, bytes: page.bytes };
+    index += items.length;
+  }
+}
