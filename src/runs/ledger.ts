@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../json.ts";
 import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
 import { addCompleted, closedColumns } from "./schedules/last-success.ts";
 import type { Seal } from "./seal.ts";
+import { addStepLists, splitRow, withoutLongLists } from "./step-lists.ts";
 
 export type Lane = "quick" | "ordinary";
 
@@ -36,6 +37,13 @@ export interface StepRow {
   readonly lane: Lane;
   readonly startedAt: Date;
   readonly endedAt: Date;
+  /** Of a row that closes an item of a loop: path of the loop, and the item's number. */
+  readonly itemOf?: string;
+  readonly item?: number;
+  /** What the step's code printed. */
+  readonly log?: string;
+  /** Lists of the output that are kept as pages, with their lengths. */
+  readonly lists?: Readonly<Record<string, number>>;
 }
 
 /** How a run ends, as the ledger keeps it. */
@@ -49,10 +57,11 @@ export interface RunEnd {
 export const openStatuses = "('starting', 'running', 'waiting')";
 
 const columns =
-  "run_id, path, kind, status, outcome, verdict, input, output, error, attempts, lane, started_at, ended_at";
+  "run_id, path, kind, status, outcome, verdict, input, output, error, attempts, lane, started_at, ended_at, item_of, item, log, lists";
 const rowShape = `path text, kind text, status text, outcome text, verdict jsonb, input jsonb, output jsonb,
-  error jsonb, attempts integer, lane text, "startedAt" timestamptz, "endedAt" timestamptz`;
-const rowColumns = `q.path, q.kind, q.status, q.outcome, q.verdict, q.input, q.output, q.error, q.attempts, q.lane, q."startedAt", q."endedAt"`;
+  error jsonb, attempts integer, lane text, "startedAt" timestamptz, "endedAt" timestamptz,
+  "itemOf" text, item integer, log text, lists jsonb`;
+const rowColumns = `q.path, q.kind, q.status, q.outcome, q.verdict, q.input, q.output, q.error, q.attempts, q.lane, q."startedAt", q."endedAt", q."itemOf", q.item, q.log, q.lists`;
 
 /** A statement whose CTE `gate` has a row only while the run is open under this fence. */
 export function beginGated(key: RunKey, options: { locked?: boolean } = {}): Statement {
@@ -76,23 +85,26 @@ export function createSeal(
   row: Omit<StepRow, "status" | "outcome" | "verdict" | "output" | "endedAt">,
   riders: readonly StepRow[] = [],
 ): Seal {
+  const split = riders.map(splitRow);
+  const ridden = split.map((rider) => rider.row);
   return {
     begin: (options) => beginGated(key, options),
-    async commit(sql, statement, { from, output, outcome }) {
+    async commit(sql, statement, { from, output, outcome, lists = "null" }) {
       const p = statement.param;
       const own = `select g.run_id, ${p(row.path, "text")}, ${p(row.kind, "text")}, 'done', (${outcome})::text, '{"kind":"done"}'::jsonb,
-          ${p(row.input, "jsonb")}, (${output})::jsonb, null::jsonb, ${p(row.attempts, "integer")}, ${p(row.lane, "text")},
-          ${p(row.startedAt, "timestamptz")}, clock_timestamp()
+          ${p(withoutLongLists(row.input), "jsonb")}, (${output})::jsonb, null::jsonb, ${p(row.attempts, "integer")}, ${p(row.lane, "text")},
+          ${p(row.startedAt, "timestamptz")}, clock_timestamp(), null::text, null::integer, null::text, (${lists})::jsonb
         from gate g, ${from}`;
-      const ridden =
-        riders.length === 0
+      const others =
+        ridden.length === 0
           ? ""
-          : `select g.run_id, ${rowColumns} from gate g, jsonb_to_recordset(${p(riders, "jsonb")}) as q(${rowShape})
+          : `select g.run_id, ${rowColumns} from gate g, jsonb_to_recordset(${p(ridden, "jsonb")}) as q(${rowShape})
              where exists (select 1 from ${from}) union all `;
       statement.with(
         "sealed",
-        `insert into tandem.step_results (${columns}) ${ridden}${own} returning path, output, outcome`,
+        `insert into tandem.step_results (${columns}) ${others}${own} returning path, output, outcome`,
       );
+      addStepLists(statement, split, `exists (select 1 from ${from})`);
       endAttempt(statement, row);
       const query = statement.query(
         `select exists (select 1 from gate) as open, s.output, s.outcome
@@ -116,11 +128,14 @@ export async function sealRows(sql: Sql, key: RunKey, rows: readonly StepRow[], 
   if (rows.length === 0 && end === undefined) return;
   const statement = beginGated(key);
   if (rows.length > 0) {
+    const split = rows.map(splitRow);
+    const kept = split.map(({ row }) => row);
     statement.with(
       "sealed",
       `insert into tandem.step_results (${columns}) select g.run_id, ${rowColumns}
-       from gate g, jsonb_to_recordset(${statement.param(rows, "jsonb")}) as q(${rowShape})`,
+       from gate g, jsonb_to_recordset(${statement.param(kept, "jsonb")}) as q(${rowShape})`,
     );
+    addStepLists(statement, split);
     for (const row of rows) endAttempt(statement, row);
   }
   if (end !== undefined) addClose(statement, end);
@@ -155,7 +170,7 @@ function endAttempt(statement: Statement, row: Pick<StepRow, "path" | "attempt" 
 /** Whether the error says that another attempt has sealed the step: read its result and go on from it. */
 export function isLedgerConflict(error: unknown): boolean {
   const state = sqlState(error);
-  return state?.code === "23505" && state.schema === "tandem" && state.table?.startsWith("step_results") === true;
+  return state?.code === "23505" && state.schema === "tandem" && /^step_(results|lists)/.test(state.table ?? "");
 }
 
 const fencedSentence = "The run is closed, cancelled or was started anew: this attempt may change nothing any more.";

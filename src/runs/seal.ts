@@ -20,7 +20,8 @@ export interface Seal {
   begin(options?: { locked?: boolean }): Statement;
   /**
    * Adds the insert of the result and runs the statement. `from` is the CTE with at most one row that
-   * stands for the effect; `output` (jsonb) and `outcome` (text) are SQL expressions over it.
+   * stands for the effect; `output` (jsonb) and `outcome` (text) are SQL expressions over it, and so is
+   * `lists` (jsonb): the lengths of lists that the step itself has written as pages, by their names.
    * Undefined: the gate was open but `from` had no row, so nothing was changed or sealed.
    * Throws FencedError when the gate was shut; a unique violation when another attempt won or the
    * record exists (tell them apart with `isLedgerConflict`).
@@ -28,6 +29,6 @@ export interface Seal {
   commit(
     sql: Sql,
     statement: Statement,
-    result: { from: string; output: string; outcome: string },
+    result: { from: string; output: string; outcome: string; lists?: string },
   ): Promise<Sealed | undefined>;
 }

@@ -67,6 +67,20 @@ export function withoutLongLists(input: Json | null): Json | null {
   return input === null ? null : splitLists(input).output;
 }
 
+interface Row {
+  readonly path: string;
+  readonly input: Json | null;
+  readonly output: Json | null;
+  readonly lists?: ListCounts;
+}
+
+/** A step's row as it is kept, and the pages that go beside it. */
+export function splitRow<Kept extends Row>(row: Kept): { path: string; row: Kept; pages: readonly ListPage[] } {
+  const { output, lists, pages } = splitLists(row.output);
+  const counts = lists === null ? {} : { lists: { ...row.lists, ...lists } };
+  return { path: row.path, row: { ...row, input: withoutLongLists(row.input), output, ...counts }, pages };
+}
+
 /** The pages of a list; undefined where it is short. */
 function pagesOf(list: readonly Json[], name: string): ListPage[] | undefined {
   const pages: Array<ListPage & { items: string[] }> = [];
@@ -85,10 +99,14 @@ function pagesOf(list: readonly Json[], name: string): ListPage[] | undefined {
   return total > pageBytes ? pages : undefined;
 }
 
-/** Adds the CTE `lists`, which writes the pages of steps, by their paths, if the statement's `gate` is open. */
+/**
+ * Adds the CTE `lists`, which writes the pages of steps, by their paths, if the statement's `gate` is
+ * open and, where one is given, the SQL condition holds.
+ */
 export function addStepLists(
   statement: Statement,
   steps: ReadonlyArray<{ readonly path: string; readonly pages: readonly ListPage[] }>,
+  condition = "true",
 ): void {
   const rows = steps.flatMap(({ path, pages }) => pages.map((page) => rowOf(path, page)));
   if (rows.length === 0) return;
@@ -100,7 +118,7 @@ export function addStepLists(
   statement.with(
     "lists",
     `insert into tandem.step_lists (run_id, path, name, page, first, items)
-     select g.run_id, q.path, q.name, q.page, q.first, q.items from gate g, (${sources.join(" union all ")}) q`,
+     select g.run_id, q.path, q.name, q.page, q.first, q.items from gate g, (${sources.join(" union all ")}) q where ${condition}`,
   );
 }
 
