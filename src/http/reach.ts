@@ -1,0 +1,95 @@
+import { isIP } from "node:net";
+import { StepError } from "../errors.ts";
+
+/** Where a call may go beyond the public Internet over TLS; a connection says so. */
+export interface Reach {
+  /** Hosts (`host` or `host:port`) that may be private machines, and may be spoken to without TLS. */
+  readonly allowedHosts: readonly string[];
+  /** Whether any host may be spoken to without TLS. */
+  readonly allowHttp: boolean;
+}
+
+/** What a call without a connection may reach. */
+export const publicReach: Reach = { allowedHosts: [], allowHttp: false };
+
+/** Services that speak something other than HTTP, or HTTP to whoever asks: shells, mail, Docker, stores. */
+const closedPorts: ReadonlySet<number> = new Set([
+  22, 23, 25, 110, 143, 465, 587, 993, 995, 2375, 2376, 3306, 5432, 6379, 6432, 7233, 7234, 8233, 9200, 9300, 11_211,
+  27_017,
+]);
+
+/**
+ * The URL, read once: from here on nothing looks at the text again. Throws StepError `blocked-url` for
+ * what is never called, whoever asks: another scheme, a user in the URL, a port of another service, no TLS.
+ */
+export function parseTarget(text: string, reach: Reach): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined)
+    throw new StepError("invalid-url", `${shorten(text)} is no URL. Write it whole: https://host/path.`);
+  checkTarget(url, reach);
+  url.hash = "";
+  return url;
+}
+
+/** That a URL may be called, as far as it says so itself: the addresses of its host are judged when it is connected to. */
+export function checkTarget(url: URL, reach: Reach): void {
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw blocked(url, `only https and http are called, not ${url.protocol.slice(0, -1)}`);
+  if (url.username !== "" || url.password !== "")
+    throw blocked(url, "a URL cannot carry a user or password: use a connection's authentication");
+  const isAllowed = isAllowedHost(hostOf(url), portOf(url), reach);
+  if (url.protocol === "http:" && !reach.allowHttp && !isAllowed)
+    throw blocked(url, `it is not encrypted. Use https, or a connection that allows this host ("allowedHosts")`);
+  if (closedPorts.has(portOf(url)) && !isAllowedPort(url, reach))
+    throw blocked(url, `port ${portOf(url)} belongs to another kind of service`);
+}
+
+/** Whether a connection names this host, so that it may be a private machine. */
+export function isAllowedHost(host: string, port: number, { allowedHosts }: Reach): boolean {
+  const name = plainHost(host);
+  return allowedHosts.some((allowed) => {
+    const parsed = parseAllowed(allowed);
+    return parsed !== undefined && parsed.host === name && (parsed.port === undefined || parsed.port === port);
+  });
+}
+
+/** A closed port is opened by its number only. */
+function isAllowedPort(url: URL, { allowedHosts }: Reach): boolean {
+  return allowedHosts.some((allowed) => {
+    const parsed = parseAllowed(allowed);
+    return parsed?.host === plainHost(hostOf(url)) && parsed.port === portOf(url);
+  });
+}
+
+/** An entry of `allowedHosts`: `billing.internal`, `10.0.0.5:8080`, `[fd00::1]:80`. Undefined: it is none. */
+export function parseAllowed(text: string): { host: string; port?: number } | undefined {
+  const bare = isIP(text) === 6 ? `[${text}]` : text;
+  if (!/^[^/?#@\\\s]+$/.test(bare) || !URL.canParse(`http://${bare}`)) return undefined;
+  const port = /:(\d+)$/.exec(bare.replace(/^\[.*\]/, ""))?.[1];
+  const host = plainHost(hostOf(new URL(`http://${bare}`)));
+  return port === undefined ? { host } : { host, port: Number(port) };
+}
+
+/** The host as addresses and names are compared: without brackets. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[(.*)\]$/, "$1");
+}
+
+export function portOf(url: URL): number {
+  if (url.port !== "") return Number(url.port);
+  return url.protocol === "https:" ? 443 : 80;
+}
+
+/** Refuses a URL, naming its origin only: the rest may hold what is secret. */
+export function blocked(url: URL, why: string): StepError {
+  return new StepError("blocked-url", `${url.protocol}//${url.host} is not called: ${why}.`);
+}
+
+/** A name with the root's dot at its end is the same name. */
+function plainHost(host: string): string {
+  return host.toLowerCase().replace(/\.$/, "");
+}
+
+function shorten(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}
