@@ -9,6 +9,12 @@ export function renderMarkdown(source: string): string {
   return html.trim();
 }
 
+/** The same for who reads text: markdown is written to be read, and its values were escaped for HTML only. */
+export function textOfMarkdown(source: string): string {
+  return source.replace(/&(amp|lt|gt|quot|#39);/g, (_, name: keyof typeof entities) => entities[name]);
+}
+
+const entities = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'" };
 const safeLink = /^(https?:|mailto:)/i;
 
 const marked = new Marked({

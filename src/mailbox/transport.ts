@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Config } from "../config.ts";
 import { StepError } from "../errors.ts";
 import { parseAddress, type Address } from "./address.ts";
+import { fileOf, type Attachment } from "./attachments.ts";
 
 /** One message to the mail server, ready to be sent. */
 export interface Mail {
@@ -14,6 +15,10 @@ export interface Mail {
   readonly subject: string;
   readonly text?: string;
   readonly html?: string;
+  readonly attachments?: readonly Attachment[];
+  /** Default: the sender of every mail. */
+  readonly from?: Address;
+  readonly replyTo?: readonly Address[];
   /** Whom this attempt is for: those that were accepted before are left out of the envelope. */
   readonly recipients: readonly string[];
 }
@@ -29,6 +34,8 @@ export interface Refusal {
   readonly address: string;
   readonly reason: string;
   readonly permanent: boolean;
+  /** The server's code: 450, 550 and the like. */
+  readonly status?: number | undefined;
 }
 
 export interface MailState {
@@ -37,8 +44,10 @@ export interface MailState {
 }
 
 export interface MailTransport {
-  /** The sender of every mail. */
+  /** The sender of every mail that names no other. */
   readonly from: Address;
+  /** Domains, in lower case, at which another sender of a mail may be. */
+  readonly senderDomains: ReadonlySet<string>;
   /**
    * Answers with what the server said, refusals included. Throws StepError `mail-unavailable`, to be tried
    * again, when there was no answer, and the signal's reason when that aborted.
@@ -57,7 +66,8 @@ export function createMailTransport(config: Config): MailTransport {
   const url =
     config.SMTP_URL ??
     (config.MAILBOX_SMTP_PORT === undefined ? undefined : `smtp://127.0.0.1:${config.MAILBOX_SMTP_PORT}`);
-  if (url === undefined) return withoutServer(from);
+  const sender = { from, senderDomains: senderDomainsOf(config, from) };
+  if (url === undefined) return { ...sender, ...withoutServer };
   const isOurs = config.SMTP_URL === undefined;
   const transport = createTransport({
     url,
@@ -75,7 +85,7 @@ export function createMailTransport(config: Config): MailTransport {
     ...(isOurs ? { ignoreTLS: true } : {}),
   });
   return {
-    from,
+    ...sender,
     async send(mail, signal) {
       try {
         const info: SentMessageInfo = await transport.sendMail({ ...contentOf(mail, from), signal });
@@ -94,33 +104,49 @@ export function createMailTransport(config: Config): MailTransport {
   };
 }
 
-function contentOf(mail: Mail, from: Address) {
+function contentOf(mail: Mail, usual: Address) {
+  const from = mail.from ?? usual;
   return {
     messageId: mail.messageId,
     from,
+    ...(mail.replyTo === undefined ? {} : { replyTo: [...mail.replyTo] }),
     to: [...mail.to],
     cc: [...mail.cc],
     // Bcc is in the envelope alone.
     envelope: { from: from.address, to: [...mail.recipients] },
-    subject: mail.subject,
+    // What looks like an encoded word would be sent as it is and read as what it encodes, line breaks
+    // included: a joiner that nobody sees makes it text.
+    subject: mail.subject.replaceAll("=?", "=\u2060?"),
     ...(mail.text === undefined ? {} : { text: mail.text }),
     ...(mail.html === undefined ? {} : { html: mail.html }),
+    ...(mail.attachments === undefined ? {} : { attachments: mail.attachments.map(fileOf) }),
     headers: { "Auto-Submitted": "auto-generated" },
   };
 }
 
-function withoutServer(from: Address): MailTransport {
-  return {
-    from,
-    send: () =>
-      Promise.reject(
-        new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL to smtp://user:password@host:port.", {
-          retryable: true,
-        }),
-      ),
-    describe: () => Promise.resolve({ up: false, via: "none" }),
-    close() {},
-  };
+const withoutServer: Pick<MailTransport, "send" | "describe" | "close"> = {
+  send: () =>
+    Promise.reject(
+      new StepError("mail-unavailable", "There is no mail server. Set SMTP_URL to smtp://user:password@host:port.", {
+        retryable: true,
+      }),
+    ),
+  describe: () => Promise.resolve({ up: false, via: "none" }),
+  close() {},
+};
+
+function senderDomainsOf(config: Config, from: Address): ReadonlySet<string> {
+  const written = config.MAIL_FROM_DOMAINS?.split(",") ?? [domainOf(from)];
+  return new Set(written.map((domain) => domain.trim().toLowerCase()));
+}
+
+/** Whether a mail may be sent from this address: the sender of every mail, or one at a configured domain. */
+export function mayBeSender({ from, senderDomains }: MailTransport, sender: Address): boolean {
+  return sender.address.toLowerCase() === from.address.toLowerCase() || senderDomains.has(domainOf(sender));
+}
+
+function domainOf({ address }: Address): string {
+  return address.slice(address.lastIndexOf("@") + 1).toLowerCase();
 }
 
 const askAgainMs = { up: 15_000, down: 2_000 };
@@ -155,6 +181,8 @@ const smtpError = z.object({
   /** Of the server: 550 and the like. */
   responseCode: z.int().optional(),
   response: z.string().optional(),
+  /** Of the system: `connect` where nothing was reached. */
+  syscall: z.string().optional(),
   recipient: z.string().optional(),
 });
 type SmtpError = z.output<typeof smtpError>;
@@ -174,8 +202,16 @@ function meaningOf(mail: Mail, thrown: unknown): Sent {
   throw new StepError("mail-unavailable", `The mail server could not take the mail now: ${saidIn(error)}.`, {
     retryable: true,
     cause: thrown,
-    details: error.responseCode === undefined ? { unsure: true } : { status: error.responseCode },
+    details: {
+      ...(error.responseCode === undefined ? {} : { status: error.responseCode }),
+      ...(mayHaveSent(error) ? { unsure: true } : {}),
+    },
   });
+}
+
+/** Whether the mail's text may have been on its way when it failed: the server may have taken it. */
+function mayHaveSent({ code = "", responseCode, syscall }: SmtpError): boolean {
+  return responseCode === undefined && syscall !== "connect" && !["EDNS", "ETLS", "EAUTH", "ENOAUTH"].includes(code);
 }
 
 /** Whether the server speaks of this mail; a refused greeting or login is no fault of the mail's. */
@@ -194,7 +230,10 @@ function refusalsOf(mail: Mail, errors: readonly SmtpError[]): Refusal[] {
 }
 
 function refusalOf(address: string, error: SmtpError): Refusal {
-  return { address, reason: saidIn(error), permanent: error.responseCode === undefined || error.responseCode >= 500 };
+  const { responseCode: status } = error;
+  // 503 is said of the dialogue, not of the mail: over a new connection it may go through.
+  const permanent = status === undefined || (status >= 500 && status !== 503);
+  return { address, reason: saidIn(error), permanent, status };
 }
 
 function saidIn(error: SmtpError): string {

@@ -1,82 +1,24 @@
-import { afterAll, describe, expect, test } from "vitest";
+import type { Socket } from "node:net";
+import PostalMime from "postal-mime";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createSendEmail } from "../../src/activities/send-email.ts";
-import type { OutsideContext, StepOutcome } from "../../src/activities/step-kind.ts";
 import { readConfig } from "../../src/config.ts";
-import { StepError } from "../../src/errors.ts";
-import { createId } from "../../src/ids.ts";
-import type { JsonObject } from "../../src/json.ts";
 import { createMailTransport, type MailTransport } from "../../src/mailbox/transport.ts";
-import { createTestDatabase } from "../support/database.ts";
-import { createTestWorkspace } from "../support/engine.ts";
 import { freePort } from "../support/mail.ts";
+import { startScriptedSmtp } from "../support/scripted-smtp.ts";
 import { refusal, startTestSmtp, type TestSmtp } from "../support/smtp.ts";
-import { plainContext } from "../support/step-context.ts";
-import { until } from "../support/until.ts";
-
-const { pool } = await createTestDatabase();
-const { workspace, objects } = await createTestWorkspace(pool);
-const idle = new AbortController().signal;
-
-function transportTo(port: number): MailTransport {
-  const mail = createMailTransport(
-    readConfig({ SMTP_URL: `smtp://127.0.0.1:${port}`, MAIL_FROM: "Tandem <crm@example.org>" }),
-  );
-  afterAll(() => mail.close());
-  return mail;
-}
-
-/** A step of one run: what it has stored lives on between its attempts, as the ledger keeps it. */
-function createStep(mail: MailTransport, given: JsonObject) {
-  const kind = createSendEmail(mail);
-  const key = createId().replaceAll("-", "");
-  let progress: JsonObject = {};
-  const context = (signal: AbortSignal): OutsideContext => ({
-    ...plainContext,
-    sql: pool,
-    workspace,
-    objects,
-    run: { id: createId(), workflowId: createId(), workflowKey: "test", depth: 0 },
-    path: "mail",
-    signal,
-    key,
-    unsure: false,
-    progress,
-    async save(saved) {
-      progress = saved;
-    },
-  });
-  return {
-    key,
-    async attempt(signal = idle): Promise<StepOutcome> {
-      const prepared = await kind.prepare(context(signal), kind.input.parse(given), key);
-      if (!("request" in prepared)) return prepared;
-      // As it comes back out of the database.
-      return kind.perform(context(signal), JSON.parse(JSON.stringify(prepared.request)));
-    },
-  };
-}
-
-async function failureOf(attempt: Promise<unknown>): Promise<StepError> {
-  const error = await attempt.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof StepError)) throw new Error(`Not a StepError: ${String(error)}`);
-  return error;
-}
+import { createMailStep, failureOf, hello, idle, transportTo } from "./mail-step.ts";
 
 async function start(): Promise<{ smtp: TestSmtp; mail: MailTransport }> {
   const smtp = await startTestSmtp();
   return { smtp, mail: transportTo(smtp.port) };
 }
 
-const hello = { to: ["ada@example.com"], subject: "Hello", text: "Hi." };
-
 describe("a mail that the server takes", () => {
   test("goes out once, under the step's Message-ID, marked as sent by a machine", async () => {
     const { smtp, mail } = await start();
-    const step = createStep(mail, { ...hello, html: "<p>Hi.</p>" });
+    const step = createMailStep(mail, { ...hello, html: "<p>Hi.</p>" });
     const { output, outcome } = await step.attempt();
     const messageId = `<${step.key}@example.org>`;
     expect(output).toEqual({ messageIds: [messageId], accepted: ["ada@example.com"], refused: [] });
@@ -90,7 +32,7 @@ describe("a mail that the server takes", () => {
 
   test("has its markdown as HTML", async () => {
     const { smtp, mail } = await start();
-    await createStep(mail, {
+    await createMailStep(mail, {
       to: ["ada@example.com"],
       subject: "Hello",
       markdown: "**Hi** <script>x</script>",
@@ -100,7 +42,7 @@ describe("a mail that the server takes", () => {
 
   test("reaches everybody once, however often and in whatever case they are named, and hides Bcc", async () => {
     const { smtp, mail } = await start();
-    const { output } = await createStep(mail, {
+    const { output } = await createMailStep(mail, {
       ...hello,
       to: "Ada Bar <Ada@Example.COM>",
       cc: ["ada@example.com", "bob@example.com", ""],
@@ -117,18 +59,105 @@ describe("a mail that the server takes", () => {
 
   test("goes to each by itself with oneEach, each with an id of its own", async () => {
     const { smtp, mail } = await start();
-    const step = createStep(mail, { ...hello, to: ["a@x.com", "b@x.com"], bcc: ["c@x.com"], oneEach: true });
+    const step = createMailStep(mail, { ...hello, to: ["a@x.com", "b@x.com"], bcc: ["c@x.com"], oneEach: true });
     const { output } = await step.attempt();
-    expect(output).toMatchObject({ messageIds: [1, 2, 3].map((n) => `<${step.key}.${n}@example.org>`) });
+    const ids = z.object({ messageIds: z.array(z.string()) }).parse(output).messageIds;
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) expect(id).toMatch(new RegExp(`^<${step.key}\\.[0-9a-f]{12}@example\\.org>$`));
     expect(smtp.mails.map(({ to }) => to)).toEqual([["a@x.com"], ["b@x.com"], ["c@x.com"]]);
+    expect(smtp.mails.map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw)?.[1]?.trim())).toEqual(ids);
     expect(smtp.mails[0]?.raw).not.toContain("b@x.com");
+  });
+
+  test("has for a recipient the Message-ID that the recipient has, whoever else gets it", async () => {
+    const { mail } = await start();
+    const first = createMailStep(mail, { ...hello, to: ["a@x.com", "b@x.com"], oneEach: true });
+    const again = createMailStep(mail, { ...hello, to: ["c@x.com", "B@x.com"], oneEach: true }, first.key);
+    const [before, after] = [await first.attempt(), await again.attempt()].map(
+      ({ output }) => z.object({ messageIds: z.array(z.string()) }).parse(output).messageIds,
+    );
+    expect(after?.[1]).toBe(before?.[1]);
+    expect(after?.[0]).not.toBe(before?.[0]);
+  });
+
+  test("takes lists within lists, as expressions give them", async () => {
+    const { smtp, mail } = await start();
+    await createMailStep(mail, {
+      ...hello,
+      to: [["a@x.com", [" ", "b@x.com"]], null, "A@X.com", ["c@x.com"]],
+    }).attempt();
+    expect(smtp.mails[0]?.to).toEqual(["a@x.com", "b@x.com", "c@x.com"]);
+  });
+
+  test("comes from a sender at a configured domain, with answers to whom they are meant for", async () => {
+    const { smtp } = await start();
+    const mail = transportTo(smtp.port, { MAIL_FROM_DOMAINS: "x.com, Billing.Example" });
+    const from = "Billing <invoices@billing.example>";
+    await createMailStep(mail, { ...hello, from, replyTo: ["ada@z.com", "Bob <bob@z.com>"] }).attempt();
+    const raw = smtp.mails[0]?.raw ?? "";
+    expect(raw).toContain(`From: ${from}`);
+    expect(raw).toContain("Reply-To: ada@z.com, Bob <bob@z.com>");
+    await expect(createMailStep(mail, { ...hello, from: "ceo@example.net" }).attempt()).rejects.toThrow(
+      "mail may be sent from addresses at x.com, billing.example, not from ceo@example.net",
+    );
+    await createMailStep(mail, { ...hello, from: "crm@example.org" }).attempt();
+    expect(smtp.mails).toHaveLength(2);
+  });
+
+  test("carries files made of text and of base64, byte for byte", async () => {
+    const { smtp, mail } = await start();
+    const bytes = Buffer.from(Array.from({ length: 3_000 }, (_, at) => (at * 7) % 256));
+    await createMailStep(mail, {
+      ...hello,
+      attachments: [
+        { name: "Grüße – März.csv", type: "text/csv", text: "Name;Ort\r\nÄnne;Köln\r\n" },
+        { name: "a.pdf", type: "application/pdf", base64: bytes.toString("base64").replace(/.{76}/g, "$&\r\n") },
+        { name: "path.txt", text: "/etc/passwd" },
+      ],
+    }).attempt();
+    const parsed = await PostalMime.parse(smtp.mails[0]?.raw ?? "", { attachmentEncoding: "base64" });
+    expect(parsed.attachments.map(({ filename, mimeType }) => [filename, mimeType])).toEqual([
+      ["Grüße – März.csv", "text/csv"],
+      ["a.pdf", "application/pdf"],
+      ["path.txt", "text/plain"],
+    ]);
+    const files = parsed.attachments.map(({ content }) => Buffer.from(String(content), "base64"));
+    expect(files[0]?.toString()).toBe("Name;Ort\r\nÄnne;Köln\r\n");
+    expect(files[1]?.equals(bytes)).toBe(true);
+    expect(files[2]?.toString()).toBe("/etc/passwd");
+  });
+
+  test("has its markdown as text too, without what was escaped for HTML", async () => {
+    const { smtp, mail } = await start();
+    await createMailStep(mail, {
+      ...hello,
+      text: undefined as never,
+      markdown: "**Hi** O&#39;Neill &amp; Co",
+    }).attempt();
+    expect((await PostalMime.parse(smtp.mails[0]?.raw ?? "")).text?.trim()).toBe("**Hi** O'Neill & Co");
+  });
+
+  test("keeps a subject that looks like an encoded word as it was written", async () => {
+    const { smtp, mail } = await start();
+    const subject = "=?utf-8?Q?=0D=0ABcc:_v@y.com?=";
+    await createMailStep(mail, { ...hello, subject }).attempt();
+    expect((await PostalMime.parse(smtp.mails[0]?.raw ?? "")).subject).toBe(subject.replace("=?", "=\u2060?"));
+  });
+
+  test("is sent on as it was stored by the version before, which kept the content in each message", async () => {
+    const { smtp, mail } = await start();
+    const kind = createSendEmail(mail);
+    const to = [{ name: "", address: "a@x.com" }];
+    const message = { subject: "Old", text: "Hi.", to, cc: [], bcc: [], messageId: "<old.1@example.org>" };
+    await kind.perform({ signal: idle, progress: {}, save: async () => {} } as never, { messages: [message] });
+    expect(smtp.mails[0]?.raw).toMatch(/^Subject: Old\r\nMessage-ID: <old.1@example.org>\r$/m);
   });
 
   test.each([{ to: [] }, { to: "" }, {}, { to: [], cc: [" "] }])(
     "is skipped when nobody is left: %j",
     async (fields) => {
       const { smtp, mail } = await start();
-      const outcome = await createStep(mail, { subject: "x", text: "x", ...fields }).attempt();
+      const outcome = await createMailStep(mail, { subject: "x", text: "x", ...fields }).attempt();
       expect(outcome).toMatchObject({ status: "skipped", output: { messageIds: [], accepted: [], refused: [] } });
       expect(smtp.mails).toEqual([]);
     },
@@ -142,7 +171,7 @@ describe("a mail that the server refuses", () => {
   ])("for good, %s, fails the step for good", async (_what, behaviour) => {
     const { smtp, mail } = await start();
     smtp.behaviour = behaviour;
-    const error = await failureOf(createStep(mail, hello).attempt());
+    const error = await failureOf(createMailStep(mail, hello).attempt());
     expect(error).toMatchObject({ code: "mail-refused", retryable: false });
     expect(error.message).toMatch(/no such user|looks like spam/);
     expect(error.details["refused"]).toMatchObject([{ address: "ada@example.com" }]);
@@ -153,7 +182,7 @@ describe("a mail that the server refuses", () => {
     ["its text", { data: () => fail(451, "try later") }],
   ])("for now, %s, is tried again", async (_what, behaviour) => {
     const { smtp, mail } = await start();
-    const step = createStep(mail, hello);
+    const step = createMailStep(mail, hello);
     smtp.behaviour = behaviour;
     expect(await failureOf(step.attempt())).toMatchObject({ code: "mail-unavailable", retryable: true });
     smtp.behaviour = {};
@@ -164,7 +193,7 @@ describe("a mail that the server refuses", () => {
     const { smtp, mail } = await start();
     smtp.behaviour = { recipient: (one) => (one === "b@x.com" ? fail(550, "no such user") : undefined) };
     for (const oneEach of [false, true]) {
-      const { output, outcome } = await createStep(mail, {
+      const { output, outcome } = await createMailStep(mail, {
         ...hello,
         to: ["a@x.com", "b@x.com", "c@x.com"],
         oneEach,
@@ -178,7 +207,7 @@ describe("a mail that the server refuses", () => {
     "for one of several for now, goes to that one alone the next time (oneEach %s)",
     async (oneEach) => {
       const { smtp, mail } = await start();
-      const step = createStep(mail, { ...hello, to: ["a@x.com", "b@x.com", "c@x.com", "d@x.com"], oneEach });
+      const step = createMailStep(mail, { ...hello, to: ["a@x.com", "b@x.com", "c@x.com", "d@x.com"], oneEach });
       const refuse = (one: string) => (one === "c@x.com" ? fail(550, "gone") : undefined);
       smtp.behaviour = { recipient: (one) => (one === "b@x.com" ? fail(450, "greylisted") : refuse(one)) };
       expect(await failureOf(step.attempt())).toMatchObject({ code: "mail-unavailable", retryable: true });
@@ -200,7 +229,7 @@ describe("a mail that the server refuses", () => {
 describe("a server that breaks off", () => {
   test("after the text was sent gets it again under the same Message-ID", async () => {
     const { smtp, mail } = await start();
-    const step = createStep(mail, hello);
+    const step = createMailStep(mail, hello);
     smtp.behaviour = { data: () => smtp.breakConnections() };
     const error = await failureOf(step.attempt());
     expect(error).toMatchObject({ code: "mail-unavailable", retryable: true, details: { unsure: true } });
@@ -213,16 +242,43 @@ describe("a server that breaks off", () => {
 
   test("between two mails is met over a new connection", async () => {
     const { smtp, mail } = await start();
-    await createStep(mail, hello).attempt();
+    await createMailStep(mail, hello).attempt();
     smtp.breakConnections();
-    await createStep(mail, hello).attempt();
+    await createMailStep(mail, hello).attempt();
     expect(smtp.mails).toHaveLength(2);
+  });
+
+  test.each([
+    ["greets with a refusal", { greeting: "554 no service" }, 554],
+    ["is shutting down", { greeting: "421 later" }, 421],
+    ["says it is shutting down at a recipient", { RCPT: "421 shutting down" }, 421],
+    ["has lost its place in the dialogue", { MAIL: "503 bad sequence" }, 503],
+    ["says what is no answer", { EHLO: "\u0007\u0007" }, undefined],
+    ["breaks off at the sender", { MAIL: (socket: Socket) => void socket.destroy() }, undefined],
+  ])("or %s is tried again", async (_what, script, status) => {
+    const smtp = await startScriptedSmtp(script);
+    const error = await failureOf(createMailStep(transportTo(smtp.port), hello).attempt());
+    expect(error).toMatchObject({ code: "mail-unavailable", retryable: true });
+    expect(error.details["status"]).toBe(status);
+  });
+
+  test("before anything was sent leaves no doubt, unless somebody was reached before", async () => {
+    const { smtp, mail } = await start();
+    const step = createMailStep(mail, { ...hello, to: ["a@x.com", "b@x.com"], oneEach: true });
+    smtp.behaviour = { recipient: (one) => (one === "a@x.com" ? fail(450, "greylisted") : undefined) };
+    expect((await failureOf(step.attempt())).details).toEqual({ status: 450, unsure: true });
+    await smtp.stop();
+    const away = await failureOf(step.attempt());
+    expect(away).toMatchObject({ code: "mail-unavailable", details: { unsure: true } });
+    const other = await failureOf(createMailStep(mail, hello).attempt());
+    expect(other).toMatchObject({ code: "mail-unavailable", details: {} });
+    expect(other.details).not.toHaveProperty("unsure");
   });
 
   test("or is away is tried again, and found when it is back", async () => {
     const port = await freePort();
     const mail = transportTo(port);
-    const step = createStep(mail, hello);
+    const step = createMailStep(mail, hello);
     expect(await failureOf(step.attempt())).toMatchObject({ code: "mail-unavailable", retryable: true });
     const smtp = await startTestSmtp({ port });
     await step.attempt();
@@ -230,61 +286,11 @@ describe("a server that breaks off", () => {
   });
 });
 
-test("a cancelled step stops the mail that waits and begins no other", async () => {
-  const { smtp, mail } = await start();
-  const cancel = new AbortController();
-  smtp.behaviour = { data: () => new Promise(() => {}) };
-  const attempt = createStep(mail, { ...hello, to: ["a@x.com", "b@x.com"], oneEach: true }).attempt(cancel.signal);
-  const failed = attempt.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  await until("the first mail is on its way", () => smtp.mails.length === 1);
-  cancel.abort(new Error("cancelled"));
-  expect(await failed).toMatchObject({ message: "cancelled" });
-  expect(smtp.mails).toHaveLength(1);
-});
-
 test("without a mail server the step says what to set", async () => {
   const mail = createMailTransport(readConfig({}));
-  const error = await failureOf(createStep(mail, hello).attempt());
+  const error = await failureOf(createMailStep(mail, hello).attempt());
   expect(error).toMatchObject({ code: "mail-unavailable", retryable: true });
   expect(error.message).toContain("SMTP_URL");
-});
-
-describe("what cannot be sent is refused before anything leaves", () => {
-  const { input, prepare } = createSendEmail(createMailTransport(readConfig({})));
-
-  test.each([
-    ["a line break in the subject", { subject: "Hello\r\nBcc: v@y.com" }, "subject"],
-    ["NUL in the subject", { subject: "a\u0000b" }, "subject"],
-    ["NUL in the text", { text: "a\u0000b" }, "text"],
-    ["a second header in an address", { to: ["a@x.com\r\nBcc: v@y.com"] }, "is no e-mail address"],
-    ["two addresses in one text", { cc: "a@x.com,b@y.com" }, "is no e-mail address"],
-    ["neither text nor html", { text: undefined }, "text"],
-    ["html and markdown at once", { html: "<p>x</p>", markdown: "x" }, "markdown"],
-    ["an unknown key", { attachments: [{ path: "/etc/passwd" }] }, "attachments"],
-  ])("%s", (_what, fields, said) => {
-    const parsed = input.safeParse({ ...hello, ...fields });
-    expect(parsed.success).toBe(false);
-    expect(JSON.stringify(parsed.error?.issues)).toContain(said);
-  });
-
-  test("more than fifty recipients, and not fifty", async () => {
-    const to = Array.from({ length: 51 }, (_, number) => `a${number}@x.com`);
-    const context = {
-      ...plainContext,
-      sql: pool,
-      workspace,
-      objects,
-      run: { id: "", workflowId: "", workflowKey: "", depth: 0 },
-      path: "mail",
-      signal: idle,
-    };
-    const parse = (list: string[]) => input.parse({ ...hello, to: list });
-    await expect(prepare(context, parse(to), "key")).rejects.toThrow("51 recipients");
-    expect(await prepare(context, parse(to.slice(1)), "key")).toHaveProperty("request");
-  });
 });
 
 function fail(code: number, text: string): never {

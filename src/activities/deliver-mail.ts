@@ -1,0 +1,98 @@
+import { StepError } from "../errors.ts";
+import type { Json, JsonObject } from "../json.ts";
+import type { Mail, MailTransport, Refusal, Sent } from "../mailbox/transport.ts";
+import type { OutsideContext, StepOutcome } from "./step-kind.ts";
+
+/** What is the same in all messages of a step. */
+export type MailContent = Pick<Mail, "from" | "replyTo" | "subject" | "text" | "html" | "attachments">;
+
+/** Whom one message is for, under its Message-ID. */
+export type Envelope = Pick<Mail, "messageId" | "to" | "cc" | "bcc">;
+
+/** Messages as stored before the first attempt. Version 1 kept the content in each message. */
+export interface MailRequest {
+  readonly content?: MailContent;
+  readonly messages: ReadonlyArray<Envelope & Partial<MailContent>>;
+}
+
+/** Recipients that earlier attempts are done with, by Message-ID. */
+type Progress = {
+  readonly [messageId: string]: {
+    readonly accepted: string[];
+    readonly refused: { address: string; reason: string }[];
+  };
+};
+
+type Delivery = Pick<OutsideContext, "signal" | "save"> & { readonly progress: { readonly [id: string]: Json } };
+
+/**
+ * Sends each message to those who are left of its recipients, and saves after each what the server said.
+ * Who was accepted or refused for good by an earlier attempt is not asked again; of what one is refused
+ * the others know nothing. Throws StepError: `mail-unavailable` while somebody is left, `mail-refused`
+ * when nobody was accepted.
+ */
+export async function deliverMail(
+  mail: MailTransport,
+  context: Delivery,
+  { content, messages }: MailRequest,
+): Promise<StepOutcome> {
+  let progress = context.progress as Progress;
+  let later: Refusal | undefined;
+  for (const message of messages) {
+    const done = progress[message.messageId] ?? { accepted: [], refused: [] };
+    const gone = new Set([...done.accepted, ...done.refused.map((one) => one.address)]);
+    const recipients = recipientsOf(message).filter((one) => !gone.has(one));
+    if (recipients.length === 0) continue;
+    context.signal.throwIfAborted();
+    const written = { subject: "", ...content, ...message, recipients };
+    const sent = await mail.send(written, context.signal).catch((error: unknown) => throwOn(error, progress));
+    later = sent.refused.find((one) => !one.permanent) ?? later;
+    progress = { ...progress, [message.messageId]: addTo(done, sent) };
+    await context.save(progress as unknown as JsonObject);
+  }
+  if (later !== undefined)
+    throw new StepError("mail-unavailable", `The mail server put off ${later.address}: ${later.reason}.`, {
+      retryable: true,
+      details: { ...statusOf(later), ...(isAnyAccepted(progress) ? { unsure: true } : {}) },
+    });
+  return outcomeOf(messages, progress);
+}
+
+/** Of a step that reached somebody nobody may say that nothing was done, whatever it failed of later. */
+function throwOn(error: unknown, progress: Progress): never {
+  if (!(error instanceof StepError) || !isAnyAccepted(progress)) throw error;
+  const { code, message, retryable, details } = error;
+  throw new StepError(code, message, { retryable, details: { ...details, unsure: true }, cause: error });
+}
+
+function isAnyAccepted(progress: Progress): boolean {
+  return Object.values(progress).some(({ accepted }) => accepted.length > 0);
+}
+
+function addTo(done: Progress[string], sent: Sent): Progress[string] {
+  const refused = sent.refused.filter((one) => one.permanent).map(({ address, reason }) => ({ address, reason }));
+  return { accepted: [...done.accepted, ...sent.accepted], refused: [...done.refused, ...refused] };
+}
+
+function recipientsOf({ to, cc, bcc }: Envelope): string[] {
+  return [...to, ...cc, ...bcc].map(({ address }) => address);
+}
+
+function outcomeOf(messages: readonly Envelope[], progress: Progress): StepOutcome {
+  const accepted = messages.flatMap(({ messageId }) => progress[messageId]?.accepted ?? []);
+  const refused = messages.flatMap(({ messageId }) => progress[messageId]?.refused ?? []);
+  if (accepted.length === 0)
+    throw new StepError(
+      "mail-refused",
+      `The mail server refused every recipient: ${refused[0]?.reason ?? "no reason given"}.`,
+      { details: { refused } },
+    );
+  return {
+    output: { messageIds: messages.map(({ messageId }) => messageId), accepted, refused },
+    outcome: `${accepted.length} accepted${refused.length > 0 ? `, ${refused.length} refused` : ""}`,
+  };
+}
+
+function statusOf({ status }: Refusal): JsonObject {
+  return status === undefined ? {} : { status };
+}
