@@ -10,6 +10,7 @@ import {
   type VaultParts,
 } from "./secret-values.ts";
 import type { SecretSummary } from "./secrets.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
 
 /** How long an opened value is used without asking again whether it still counts. */
 const keptMs = 1_000;
@@ -35,6 +36,8 @@ export interface Vault {
    * and cannot be opened.
    */
   openSecrets(workspaceId: string, names: readonly string[]): Promise<OpenedSecrets>;
+  /** Tokens of connections. */
+  readonly tokens: Tokens;
 }
 
 /** A vault over a database, under the installation's master keys. */
@@ -64,6 +67,7 @@ export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log
   }
 
   return {
+    tokens: createTokens({ ...parts, log }),
     create: (secret) => createSecret(parts, secret),
     rotate: (secret) => rotateSecret(parts, secret),
     async openSecrets(workspaceId, names) {
