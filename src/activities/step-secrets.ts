@@ -7,6 +7,8 @@ import type { OpenedSecrets, Vault } from "../vault/vault.ts";
 export interface StepSecrets extends Redactor {
   /** Values by name. Throws StepError where one is not there. */
   open(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** All that were opened so far. */
+  opened(): ReadonlyMap<string, string>;
   /** Names further texts that are to be taken out. */
   conceal(texts: Iterable<string>): void;
 }
@@ -20,6 +22,7 @@ export async function createStepSecrets(
   granted: readonly string[],
 ): Promise<StepSecrets> {
   const hidden = new Set<string>();
+  const known = new Map<string, string>();
   let redactor: Redactor | undefined;
   const conceal = (texts: Iterable<string>): void => {
     for (const text of texts) {
@@ -42,8 +45,11 @@ export async function createStepSecrets(
     conceal,
     async open(names) {
       const opened = await load(names);
-      return new Map(names.map((name) => [name, valueOf(opened, name)]));
+      const values = new Map(names.map((name) => [name, valueOf(opened, name)]));
+      for (const [name, value] of values) known.set(name, value);
+      return values;
     },
+    opened: () => known,
     text: (text) => (hidden.size === 0 ? text : current().text(text)),
     json: (value: Json) => (hidden.size === 0 ? value : current().json(value)),
   };

@@ -6,13 +6,15 @@ import { createMeter } from "./expressions/meter.ts";
 import { parse } from "./expressions/parse.ts";
 import { chainsOf, readsOf } from "./expressions/references.ts";
 import { render } from "./expressions/render.ts";
+import { misuseSecrets, secretsRoot } from "./expressions/secrets.ts";
 import { SyntaxFault, type Chain, type Parts, type PathSegment } from "./expressions/syntax.ts";
 import { limited, MissingFault, ValueFault } from "./expressions/values.ts";
 
-export type { Place } from "./expressions/escape.ts";
+export { escapeFor, type Place } from "./expressions/escape.ts";
 export type { Evaluation, Lookup } from "./expressions/evaluate.ts";
 export type { PathSegment } from "./expressions/syntax.ts";
 export { filterNames } from "./expressions/filters.ts";
+export { createSecretMarks, secretsRoot, type SecretMarks, type SecretPart } from "./expressions/secrets.ts";
 
 /** A path that an expression reads. */
 export interface Reference {
@@ -137,7 +139,15 @@ function compileText(source: string, spot: Spot, compiling: Compiling): Node {
   if (!source.includes("{{") && !source.includes("{%")) return () => source;
   const parts = parseAt(source, spot, compiling);
   if (parts === undefined) return () => null;
-  compiling.references.push(...readsOf(parts).map((read) => ({ ...read, at: spot.at })));
+  const reads = readsOf(parts);
+  compiling.references.push(...reads.map((read) => ({ ...read, at: spot.at })));
+  const evaluate = compileParts(parts, spot, compiling);
+  if (!reads.some(({ path }) => path[0] === secretsRoot)) return evaluate;
+  if (misuseSecrets(parts)) compiling.issues.push({ path: spot.at, message: secretsAsTheyAre });
+  return (scope) => evaluate({ ...scope, place: spot.place });
+}
+
+function compileParts(parts: Parts, spot: Spot, compiling: Compiling): Node {
   const [first, ...others] = parts;
   const whole = typeof first === "object" && first.kind === "chain" && others.length === 0 ? first : undefined;
   compiling.issues.push(...misplaced(parts, whole, spot));
@@ -183,6 +193,8 @@ function sentenceOf(error: ValueFault, { optional }: Spot): string {
   const leaveOut = optional ? `"| optional" to leave the key out, or ` : "";
   return `${error.message} is missing. Add ${leaveOut}"| default: …" to say what stands in`;
 }
+
+const secretsAsTheyAre = `a secret is written {{ secrets.NAME }}, by a name of letters, digits and underscores: no filter takes it, and nothing can be asked of it`;
 
 /** What is wrong with `optional` and `raw` where they stand. */
 function misplaced(parts: Parts, whole: Chain | undefined, { at, place, optional }: Spot): Issue[] {

@@ -1,6 +1,8 @@
 import type { Json } from "../../json.ts";
+import type { Place } from "./escape.ts";
 import { filters } from "./filters.ts";
 import { sizeOf, type Meter } from "./meter.ts";
+import { secretsRoot, type SecretMarks } from "./secrets.ts";
 import { writeOperand, type Chain, type Operand, type Path, type PathSegment } from "./syntax.ts";
 import { isHidden, MissingFault, property, ValueFault, type Value } from "./values.ts";
 
@@ -12,12 +14,16 @@ export interface Evaluation {
   /** IANA zone in which dates are reckoned where none is named. */
   readonly timeZone: string;
   readonly now: Date;
+  /** Gives what stands for a secret until the call is made; where it is not given, secrets are missing. */
+  readonly secret?: SecretMarks["mark"] | undefined;
 }
 
 /** An evaluation under way. */
 export interface Scope extends Evaluation, Meter {
   /** Names that a `for` made, innermost first. */
   readonly locals?: Locals;
+  /** Where the text under way stands; given where it holds secrets. */
+  readonly place?: Place;
 }
 
 export interface Locals {
@@ -76,7 +82,12 @@ export function valueOf(operand: Operand, scope: Scope): Value {
       return path.slice(1).reduce<Value>(property, locals.values[root]);
   }
   if (root === "now" && path.length === 1) return scope.now.toISOString();
+  if (root === secretsRoot) return secretAt(path, scope);
   return scope.lookup(path);
+}
+
+function secretAt([, name, ...rest]: readonly PathSegment[], { secret, place = "data" }: Scope): Value {
+  return typeof name === "string" && rest.length === 0 ? secret?.(name, place) : undefined;
 }
 
 /** An operand's value, which must be there. */
