@@ -1,7 +1,10 @@
 import { ProblemError } from "../errors.ts";
+import type { CompiledDefinition } from "../definition/compile.ts";
+import { secretsRoot } from "../definition/expressions.ts";
 import { validateDefinition } from "../definition/validate.ts";
 import type { Definition } from "../definition/schema.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
+import { grantSecrets } from "../vault/grants.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
 import { invalid, type Catalog } from "./drafts.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
@@ -45,6 +48,14 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
   await freeze(sql, { workflowId, versionId: version.id, ...validated });
   await armTriggers(sql, { workspaceId: catalog.workspaceId, workflowId, versionId: version.id, triggers });
   await armWebhooks(sql, workflowId, definition);
+  await grantSecrets(sql, { workspaceId: catalog.workspaceId, workflowId, names: secretsOf(validated.compiled) });
+}
+
+/** Names of the secrets that the steps of a version send outside. */
+function secretsOf({ nodes }: CompiledDefinition): string[] {
+  return nodes
+    .flatMap(({ input }) => input?.references ?? [])
+    .flatMap(({ path: [root, name] }) => (root === secretsRoot && typeof name === "string" ? [name] : []));
 }
 
 /** The plan of a version that is active already stays as it was frozen. */

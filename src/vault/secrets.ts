@@ -6,7 +6,8 @@ export interface SecretUse {
   readonly workflowId: string;
   /** The workflow's key. */
   readonly workflow: string;
-  readonly trigger: string;
+  /** The trigger that names it; null: its steps may send it outside. */
+  readonly trigger: string | null;
   /** Whether the workflow is active. */
   readonly active: boolean;
 }
@@ -23,15 +24,19 @@ export interface SecretSummary {
   /** Until when the value before is taken as well; null: it is not. */
   readonly previousValidUntil: Date | null;
   readonly usedBy: readonly SecretUse[];
+  /** Keys of the connections that name it. */
+  readonly usedByConnections: readonly string[];
 }
 
 const summaryColumns = `s.id, s.name, s.last_four as "lastFour", s.created_at as "createdAt", s.rotated_at as "rotatedAt",
   (select v.valid_until from tandem.secret_values v where v.secret_id = s.id and v.valid_until > now()) as "previousValidUntil",
-  (select coalesce(jsonb_agg(jsonb_build_object('workflowId', f.id, 'workflow', f.key, 'trigger', t.trigger_id,
-      'active', f.status = 'active') order by f.key, t.trigger_id), '[]')
-    from tandem.triggers t join tandem.workflows f on f.id = t.workflow_id
-    where t.workspace_id = s.workspace_id
-      and jsonb_path_exists(t.settings, '$.**.secret ? (@ == $name)', jsonb_build_object('name', s.name))) as "usedBy"`;
+  (select coalesce(jsonb_agg(jsonb_build_object('workflowId', f.id, 'workflow', f.key, 'trigger', u.trigger_id,
+      'active', f.status = 'active') order by f.key, u.trigger_id), '[]')
+    from (select t.workflow_id, t.trigger_id from tandem.triggers t where t.workspace_id = s.workspace_id
+        and jsonb_path_exists(t.settings, '$.**.secret ? (@ == $name)', jsonb_build_object('name', s.name))
+      union all
+      select g.workflow_id, null from tandem.secret_grants g where g.workspace_id = s.workspace_id and g.name = s.name
+    ) u join tandem.workflows f on f.id = u.workflow_id) as "usedBy"`;
 
 /** A workspace's secrets, oldest first; `after` is the id of the last of the page before. */
 export async function listSecrets(
@@ -72,7 +77,7 @@ export async function holdSecretNames(sql: Sql, workspaceId: string): Promise<Re
 
 /**
  * Deletes a secret of a workspace with all its values. Undefined: it has none of this id. Throws
- * ProblemError 409 while a trigger of an active workflow names it.
+ * ProblemError 409 while an active workflow uses it.
  */
 export async function deleteSecret(
   pool: SqlPool,
@@ -86,13 +91,20 @@ export async function deleteSecret(
     // Asked once it is locked: whoever activated a workflow meanwhile is seen.
     const secret = await findSecret(sql, { workspaceId, id });
     if (secret === undefined) return undefined;
-    const uses = secret.usedBy.filter(({ active }) => active);
-    if (uses.length > 0) {
-      const places = uses.map(({ workflow, trigger }) => `${workflow} (${trigger})`).join(", ");
+    if (secret.usedByConnections.length > 0) {
       throw new ProblemError(
         409,
         "secret-in-use",
-        `Triggers of active workflows use ${secret.name}: ${places}. Deactivate them, or let them use another secret.`,
+        `Connections use ${secret.name}: ${secret.usedByConnections.join(", ")}. Let them use another secret, or delete them.`,
+      );
+    }
+    const uses = secret.usedBy.filter(({ active }) => active);
+    if (uses.length > 0) {
+      const places = uses.map(({ workflow, trigger }) => `${workflow} (${trigger ?? "its steps"})`).join(", ");
+      throw new ProblemError(
+        409,
+        "secret-in-use",
+        `Active workflows use ${secret.name}: ${places}. Deactivate them, or let them use another secret.`,
       );
     }
     await sql.query("delete from tandem.secrets where id = $1::uuid", [id]);

@@ -19,8 +19,10 @@ const secret = z
     rotatedAt: moment.nullable().meta({ description: "When it got the value that counts; null: it has its first" }),
     previousValidUntil: moment.nullable().meta({ description: "Until when the value before is taken as well" }),
     usedBy: z
-      .array(z.object({ workflowId: id, workflow: z.string(), trigger: z.string(), active: z.boolean() }))
-      .meta({ description: "Triggers that name it" }),
+      .array(z.object({ workflowId: id, workflow: z.string(), trigger: z.string().nullable(), active: z.boolean() }))
+      .meta({
+        description: "Triggers that name it, and, with null in the trigger's place, workflows whose steps may send it",
+      }),
   })
   .meta({ id: "Secret" });
 
@@ -109,7 +111,7 @@ export function secretEndpoints({ pool, vault }: { pool: SqlPool; vault: Vault }
       summary: "Delete a secret",
       params: idParams,
       answers: { 200: secret },
-      refusals: { 409: "A trigger of an active workflow uses it" },
+      refusals: { 409: "An active workflow uses it" },
       handle: async ({ workspace, params }) => ({
         body: found(await deleteSecret(pool, { workspaceId: workspace.id, id: params.id }), params.id),
       }),

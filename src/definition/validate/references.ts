@@ -2,7 +2,7 @@ import type { StepKinds } from "../../activities/step-kind.ts";
 import type { Issue } from "../../errors.ts";
 import type { Given, TriggerKinds } from "../../triggers/trigger-kind.ts";
 import type { CompiledDefinition } from "../compile.ts";
-import { reservedWords, type PathSegment, type Reference } from "../expressions.ts";
+import { reservedWords, secretsRoot, type PathSegment, type Reference } from "../expressions.ts";
 import type { PlanStep } from "../plan.ts";
 import type { Definition } from "../schema.ts";
 import { didYouMean } from "../suggest.ts";
@@ -15,6 +15,8 @@ type Scope = ReadonlyMap<string, Keys>;
 interface Kinds {
   readonly kinds: StepKinds;
   readonly triggerKinds: TriggerKinds;
+  /** Names of the workspace's secrets; undefined: they are not checked. */
+  readonly secrets?: ReadonlySet<string> | undefined;
 }
 
 /** Checks that every path an expression reads is there at that point: in scope, and a key that is given. */
@@ -35,7 +37,7 @@ export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Iss
     for (const step of steps) {
       const node = nodes[step.node];
       if (node === undefined) continue;
-      check(node.input?.references, scope);
+      check(node.input?.references, isOutside(step, kinds) ? withSecrets(scope, kinds) : scope);
       check(node.when?.references, scope);
       if (step.control === "branch") {
         for (const [i, branch] of step.branches.entries()) {
@@ -54,6 +56,15 @@ export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Iss
   check(compiled.output?.references, after);
   issues.push(...checkConcurrencyKey(compiled.concurrencyKey?.references ?? [], roots));
   return issues;
+}
+
+function isOutside(step: PlanStep, { kinds }: Kinds): boolean {
+  return step.control === "effect" && kinds[step.kind]?.effect === "outside";
+}
+
+/** What is sent outside may hold secrets; nothing else may. */
+function withSecrets(scope: Scope, { secrets }: Kinds): Scope {
+  return new Map([...scope, [secretsRoot, secrets && keysOf(secrets)]]);
 }
 
 function rootScope(definition: Definition, triggerKinds: TriggerKinds): Scope {
@@ -106,6 +117,7 @@ function faultOf({ path, tolerant }: Reference, scope: Scope, places: ReadonlyMa
   for (const key of rest) {
     if (keys === undefined || typeof key === "number") return undefined;
     const known = keys.get(key);
+    if (known === undefined && root === secretsRoot) return `unknown secret "${key}"${didYouMean(key, keys.keys())}`;
     if (known === undefined) return `"${owner}" gives no "${key}"${didYouMean(key, keys.keys())}`;
     owner = `${owner}.${key}`;
     if (!known.sure && !tolerant)
@@ -124,6 +136,8 @@ function outOfScope(root: string, scope: Scope, places: ReadonlyMap<string, stri
   if (place !== undefined)
     return `"${root}" cannot be read here: ${place} comes later, or lies in another block. A block hands values out by its "output"`;
   if (root === "error") return `"error" can be read inside onError steps only`;
+  if (root === secretsRoot)
+    return `secrets can be read only in the input of a step that sends it outside: nothing else may see their values`;
   if (reservedWords.has(root)) return `"${root}" cannot be read here`;
   return `unknown step "${root}"${didYouMean(root, scope.keys())}`;
 }
