@@ -2,7 +2,14 @@ import { z } from "zod";
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { faultOfOther, matches, operators, type Operator } from "./conditions/operators.ts";
-import { compileValue, ExpressionError, type Compiled, type Evaluation, type Reference } from "./expressions.ts";
+import {
+  compileValue,
+  ExpressionError,
+  type Compiled,
+  type Evaluation,
+  type PlacedRead,
+  type Reference,
+} from "./expressions.ts";
 import { ValueFault } from "./expressions/values.ts";
 import { passOn } from "./issues.ts";
 import { didYouMean } from "./suggest.ts";
@@ -108,6 +115,7 @@ type Test = (evaluation: Evaluation) => boolean;
 
 interface Compiling {
   readonly references: Reference[];
+  readonly reads: PlacedRead[];
   readonly issues: Issue[];
 }
 
@@ -116,9 +124,10 @@ export function compileCondition(
   source: Condition,
   { at }: { readonly at: string },
 ): { readonly compiled: Compiled<boolean>; readonly issues: readonly Issue[] } {
-  const compiling: Compiling = { references: [], issues: [] };
+  const compiling: Compiling = { references: [], reads: [], issues: [] };
   const evaluate = compileNode(source, at, compiling);
-  return { compiled: { references: compiling.references, evaluate }, issues: compiling.issues };
+  const { references, reads, issues } = compiling;
+  return { compiled: { references, reads, evaluate }, issues };
 }
 
 function compileNode(source: Condition, at: string, compiling: Compiling): Test {
@@ -143,6 +152,7 @@ function compileLeaf(source: Extract<Condition, { left: Json }>, at: string, com
   const side = (value: Json, key: string): Compiled => {
     const { compiled, issues } = compileValue(value, { at: placeOf(at, key), optional: "refused" });
     compiling.references.push(...compiled.references);
+    compiling.reads.push(...compiled.reads);
     compiling.issues.push(...issues);
     return compiled;
   };

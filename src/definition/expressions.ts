@@ -4,16 +4,17 @@ import type { Place } from "./expressions/escape.ts";
 import { evaluateChain, type Evaluation, type Scope } from "./expressions/evaluate.ts";
 import { createMeter } from "./expressions/meter.ts";
 import { parse } from "./expressions/parse.ts";
-import { chainsOf, readsOf } from "./expressions/references.ts";
+import { chainsOf, readsOf, type Read } from "./expressions/references.ts";
 import { render } from "./expressions/render.ts";
 import { misuseSecrets, secretsRoot } from "./expressions/secrets.ts";
 import { SyntaxFault, type Chain, type Parts, type PathSegment } from "./expressions/syntax.ts";
 import { limited, MissingFault, ValueFault } from "./expressions/values.ts";
 
 export { escapeFor, type Place } from "./expressions/escape.ts";
-export type { Evaluation, Lookup } from "./expressions/evaluate.ts";
-export type { PathSegment } from "./expressions/syntax.ts";
+export type { Evaluation, Lookup, ReadAhead } from "./expressions/evaluate.ts";
+export type { Chain, PathSegment } from "./expressions/syntax.ts";
 export { filterNames } from "./expressions/filters.ts";
+export { pathOf, readAhead, readsByPage, type ListSource } from "./expressions/read-ahead.ts";
 export { createSecretMarks, secretsRoot, type SecretMarks, type SecretPart } from "./expressions/secrets.ts";
 
 /** A path that an expression reads. */
@@ -26,9 +27,16 @@ export interface Reference {
   readonly at: string;
 }
 
+/** How a path is read: by which expression, if it begins with it. */
+export interface PlacedRead extends Read {
+  /** The value in the definition that holds it. */
+  readonly at: string;
+}
+
 /** Something that holds expressions, compiled once and evaluated often. */
 export interface Compiled<T = Json | undefined> {
   readonly references: readonly Reference[];
+  readonly reads: readonly PlacedRead[];
   /** Throws ExpressionError. Undefined: `optional` dropped the whole. */
   evaluate(evaluation: Evaluation): T;
 }
@@ -71,6 +79,7 @@ type Node = (scope: Scope) => Json | undefined;
 
 interface Compiling {
   readonly references: Reference[];
+  readonly reads: PlacedRead[];
   readonly issues: Issue[];
 }
 
@@ -86,13 +95,14 @@ export function compileValue(
   source: Json,
   options: CompileOptions,
 ): { readonly compiled: Compiled; readonly issues: readonly Issue[] } {
-  const compiling: Compiling = { references: [], issues: [] };
+  const compiling: Compiling = { references: [], reads: [], issues: [] };
   const root: Spot = { at: options.at, place: options.place ?? "data", optional: options.optional === "allowed" };
   const node = isJsonObject(source)
     ? compileObject(source, compiling, (key) => topSpot(key, root, options))
     : compileAny(source, root, compiling);
   const evaluate = (evaluation: Evaluation): Json | undefined => node({ ...evaluation, ...createMeter() });
-  return { compiled: { references: compiling.references, evaluate }, issues: compiling.issues };
+  const { references, reads, issues } = compiling;
+  return { compiled: { references, reads, evaluate }, issues };
 }
 
 function topSpot(key: string, root: Spot, { places, strict }: CompileOptions): Spot {
@@ -140,7 +150,8 @@ function compileText(source: string, spot: Spot, compiling: Compiling): Node {
   const parts = parseAt(source, spot, compiling);
   if (parts === undefined) return () => null;
   const reads = readsOf(parts);
-  compiling.references.push(...reads.map((read) => ({ ...read, at: spot.at })));
+  compiling.references.push(...reads.map(({ path, tolerant }) => ({ path, tolerant, at: spot.at })));
+  compiling.reads.push(...reads.map((read) => ({ ...read, at: spot.at })));
   const evaluate = compileParts(parts, spot, compiling);
   if (!reads.some(({ path }) => path[0] === secretsRoot)) return evaluate;
   if (misuseSecrets(parts)) compiling.issues.push({ path: spot.at, message: secretsAsTheyAre });

@@ -14,9 +14,14 @@ export interface Evaluation {
   /** IANA zone in which dates are reckoned where none is named. */
   readonly timeZone: string;
   readonly now: Date;
+  /** What came of expressions' first filters over lists that are read page by page. */
+  readonly ahead?: ReadonlyMap<Chain, ReadAhead> | undefined;
   /** Gives what stands for a secret until the call is made; where it is not given, secrets are missing. */
   readonly secret?: SecretMarks["mark"] | undefined;
 }
+
+/** What came of an expression's first filters before it is evaluated: their value and how many they are. */
+export type ReadAhead = { readonly value: Json; readonly filters: number } | { readonly fault: ValueFault };
 
 /** An evaluation under way. */
 export interface Scope extends Evaluation, Meter {
@@ -34,9 +39,11 @@ export interface Locals {
 /** One expression's value; undefined when `optional` dropped it. Throws ValueFault. */
 export function evaluateChain(chain: Chain, scope: Scope): Value {
   const { operand } = chain;
-  let value = valueOf(operand, scope);
+  const ahead = scope.ahead?.get(chain);
+  if (ahead !== undefined && "fault" in ahead) throw ahead.fault;
+  let value = ahead === undefined ? valueOf(operand, scope) : ahead.value;
   for (const [position, { name, args }] of chain.filters.entries()) {
-    if (name === "raw") continue;
+    if (name === "raw" || position < (ahead?.filters ?? 0)) continue;
     if (value === undefined || value === null) {
       if (name === "optional") return undefined;
       if (name === "default") {
@@ -98,7 +105,7 @@ export function presentValue(operand: Operand, scope: Scope): Json {
 }
 
 /** The path with the segments that are paths themselves resolved; undefined when one of them is missing. */
-function resolvePath(operand: Path, scope: Scope): PathSegment[] | undefined {
+export function resolvePath(operand: Path, scope: Scope): PathSegment[] | undefined {
   const path: PathSegment[] = [];
   for (const segment of operand.segments) {
     const value = typeof segment === "object" ? valueOf(segment, scope) : segment;

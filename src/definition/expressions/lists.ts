@@ -19,7 +19,8 @@ function reader(key: Value, filter: string): (item: Json) => Json {
   return (item) => parts.reduce<Value>(property, item) ?? null;
 }
 
-function readerOr(key: Value, filter: string): (item: Json) => Json {
+/** The same; without a key the item itself. */
+export function readerOr(key: Value, filter: string): (item: Json) => Json {
   return key === undefined ? (item) => item : reader(key, filter);
 }
 

@@ -1,9 +1,12 @@
-import type { Chain, Operand, Parts, PathSegment, Test } from "./syntax.ts";
+import type { Chain, Operand, Parts, Path, PathSegment, Test } from "./syntax.ts";
 
 /** A path that is read from outside, and whether it may be missing. */
 export interface Read {
   readonly path: readonly PathSegment[];
   readonly tolerant: boolean;
+  readonly operand: Path;
+  /** The expression that begins with it, where that means the same wherever it is evaluated: not inside a `for`. */
+  readonly chain: Chain | undefined;
 }
 
 /** Every path that these parts read, without the names that their own `for` makes. */
@@ -50,6 +53,8 @@ function chainsIn(test: Test): Chain[] {
 interface Walk {
   readonly reads: Read[];
   readonly locals: ReadonlySet<PathSegment>;
+  /** Of the operand that is walked to. */
+  readonly chain?: Chain | undefined;
 }
 
 function walkParts(parts: Parts, walk: Walk): void {
@@ -104,11 +109,12 @@ function walkTest(test: Test, walk: Walk): void {
   }
 }
 
-function walkChain({ operand, filters }: Chain, walk: Walk): void {
+function walkChain(chain: Chain, walk: Walk): void {
+  const { operand, filters } = chain;
   walkOperand(
     operand,
     filters.some(({ name }) => name === "default" || name === "optional"),
-    walk,
+    { ...walk, chain: walk.locals.size === 0 ? chain : undefined },
   );
   for (const { name, args } of filters) for (const arg of args) walkOperand(arg, name === "default", walk);
 }
@@ -120,9 +126,10 @@ function walkOperand(operand: Operand, tolerant: boolean, walk: Walk): void {
     if (typeof segment === "object") break;
     fixed.push(segment);
   }
-  for (const segment of operand.segments) if (typeof segment === "object") walkOperand(segment, tolerant, walk);
+  const within = { reads: walk.reads, locals: walk.locals };
+  for (const segment of operand.segments) if (typeof segment === "object") walkOperand(segment, tolerant, within);
   const [root] = fixed;
   if (root === undefined || walk.locals.has(root)) return;
   if (root === "now" && operand.segments.length === 1) return;
-  walk.reads.push({ path: fixed, tolerant });
+  walk.reads.push({ path: fixed, tolerant, operand, chain: walk.chain });
 }
