@@ -1,0 +1,88 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { parse } from "node:path";
+import { answerSchema, createFrameReader, writeFrame, type Answer, type Request } from "./protocol.ts";
+import type { Launch } from "./launch.ts";
+
+/** What came of asking a child. */
+export type Reply =
+  | { readonly kind: "answered"; readonly answer: Answer; readonly text: string }
+  /** It ended meanwhile, and why nobody knows but whoever killed it; `said` is the last of its standard error. */
+  | { readonly kind: "ended"; readonly how: string; readonly said: string };
+
+/** A process that runs one piece of code after the other. */
+export interface Child {
+  readonly pid: number;
+  /** One at a time. */
+  ask(request: Request, text: string): Promise<Reply>;
+  kill(): void;
+}
+
+const startMs = 30_000;
+const mostSaid = 4_000;
+
+/** Starts a child and waits until it is ready. Throws an Error when it does not come up. */
+export async function startChild({ command, args, stackKiB }: Launch): Promise<Child> {
+  const child = spawn(command, [...args, String(stackKiB)], {
+    // Nothing of the parent's is there: neither its environment nor its folder.
+    env: { TZ: "UTC" },
+    cwd: parse(process.execPath).root,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const { next, kill } = listen(child);
+  const timer = setTimeout(kill, startMs);
+  const first = await next();
+  clearTimeout(timer);
+  if (first.kind === "ended" || child.pid === undefined)
+    throw new Error(`A process for code could not be started: ${describe(first)}`);
+  // Where memory runs out, the kernel is to take this one and not the worker.
+  if (process.platform === "linux") void writeFile(`/proc/${child.pid}/oom_score_adj`, "1000").catch(() => {});
+  return {
+    pid: child.pid,
+    ask(request, text) {
+      const reply = next();
+      child.stdin?.write(writeFrame(request, text));
+      return reply;
+    },
+    kill,
+  };
+}
+
+function describe(reply: Reply): string {
+  return reply.kind === "ended" ? `${reply.how} ${reply.said}`.trim() : "it has no process";
+}
+
+function listen(child: ChildProcess): { next(): Promise<Reply>; kill(): void } {
+  let said = "";
+  let ended: Reply | undefined;
+  let take: ((reply: Reply) => void) | undefined;
+  const kill = (): void => void child.kill("SIGKILL");
+  const give = (reply: Reply): void => {
+    take?.(reply);
+    take = undefined;
+  };
+  const end = (how: string): void => {
+    ended ??= { kind: "ended", how, said };
+    give(ended);
+  };
+  const read = createFrameReader(({ header, text }) =>
+    give({ kind: "answered", answer: answerSchema.parse(header), text }),
+  );
+  child.stdout?.on("data", (chunk: Buffer) => {
+    try {
+      read(chunk);
+    } catch {
+      // It does not speak as our program does: it is not our program any more.
+      kill();
+    }
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-mostSaid)));
+  // A broken pipe is told by the process's end.
+  child.stdin?.on("error", () => {});
+  child.once("error", (error) => end(error.message));
+  child.once("close", (code, signal) => end(signal ?? `exit code ${code}`));
+  return {
+    next: () => (ended === undefined ? new Promise((resolve) => (take = resolve)) : Promise.resolve(ended)),
+    kill,
+  };
+}

@@ -1,0 +1,133 @@
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
+import { z } from "zod";
+import { mostDataBytes } from "../limits.ts";
+import type { CodeFailure, Request } from "../protocol.ts";
+import { createBridge, type Bridge } from "./bridge.ts";
+import type { Engine } from "./engine.ts";
+import { readFailure } from "./failures.ts";
+import { allowImports, kitImport, type OwnModules } from "./modules.ts";
+
+type Job = Extract<Request, { kind: "run" }>;
+
+/** What became of a piece of code. */
+export type Ran = ({ readonly kind: "done"; readonly output: string } | CodeFailure) & {
+  readonly log: string;
+  /** The interpreter broke: whatever held it is to be thrown away. */
+  readonly spent: boolean;
+};
+
+interface Session {
+  readonly context: QuickJSContext;
+  readonly runtime: QuickJSRuntime;
+  readonly bridge: Bridge;
+  isOver(): boolean;
+}
+
+/**
+ * Runs a source in an interpreter of its own, until its function's promise is settled. Nothing is freed
+ * one by one: the interpreter and its memory go as a whole.
+ */
+export async function runCode(
+  { engine, modules, stackKiB, gone }: { engine: Engine; modules: OwnModules; stackKiB: number; gone(): void },
+  job: Job,
+  input: string,
+): Promise<Ran> {
+  const end = performance.now() + job.timeMs;
+  const isOver = (): boolean => {
+    gone();
+    return performance.now() > end;
+  };
+  const { runtime, context } = await engine.create({ memoryMiB: job.memoryMiB, stackKiB, isOver });
+  const bridge = createBridge(context, { timeZone: job.timeZone, now: new Date(job.now) });
+  const session: Session = { context, runtime, bridge, isOver };
+  try {
+    const { kit, seal } = openKit(session, modules);
+    seal();
+    return { ...callSource(session, kit, { source: job.source, input }), log: bridge.log(), spent: false };
+  } catch (error) {
+    // The host's own stack overflowed, or the interpreter gave up: it is not sound any more.
+    return { ...readBroken(error, isOver()), log: bridge.log(), spent: true };
+  }
+}
+
+interface Kit {
+  readonly object: QuickJSHandle;
+  call(name: "begin" | "look" | "describe", ...values: QuickJSHandle[]): QuickJSHandle | undefined;
+}
+
+function openKit({ context, runtime, bridge }: Session, modules: OwnModules): { kit: Kit; seal(): void } {
+  const { seal } = allowImports(runtime, modules);
+  const exported = context.unwrapResult(context.evalCode(kitImport, "host", { type: "module" }));
+  const create = context.getProp(exported, "default");
+  const object = context.unwrapResult(context.callFunction(create, context.undefined, bridge.handle));
+  const call: Kit["call"] = (name, ...values) => {
+    const result = context.callFunction(context.getProp(object, name), object, ...values);
+    return result.error === undefined ? result.value : undefined;
+  };
+  return { kit: { object, call }, seal };
+}
+
+type Outcome = { readonly kind: "done"; readonly output: string } | CodeFailure;
+
+function callSource(session: Session, kit: Kit, { source, input }: { source: string; input: string }): Outcome {
+  const { context } = session;
+  const evaluated = context.evalCode(source, "source", { type: "module" });
+  if (evaluated.error !== undefined) return thrown(session, kit, evaluated.error);
+  drain(session);
+  const state = context.getPromiseState(evaluated.value);
+  if (state.type === "rejected") return thrown(session, kit, state.error);
+  if (state.type === "pending") return unfinished(session);
+  const call = context.getProp(state.notAPromise === true ? evaluated.value : state.value, "default");
+  kit.call("begin", call, context.newString(input));
+  drain(session);
+  const looked = kit.call("look");
+  const said = looked !== undefined && context.typeof(looked) === "string" ? context.getString(looked) : "";
+  if (said.startsWith("=")) return outputOf(said.slice(1));
+  if (said.startsWith("!")) return readFailure(said.slice(1), session.isOver());
+  return unfinished(session);
+}
+
+/** Does what promises wait for, until nothing is left of it. */
+function drain({ runtime, isOver }: Session): void {
+  while (runtime.hasPendingJob() && !isOver()) {
+    const { error } = runtime.executePendingJobs(1_000);
+    error?.dispose();
+  }
+}
+
+function outputOf(output: string): Outcome {
+  const bytes = Buffer.byteLength(output);
+  if (bytes <= mostDataBytes) return { kind: "done", output };
+  return {
+    kind: "failed",
+    why: "result",
+    message: `The result has ${bytes} bytes as JSON; ${mostDataBytes} are allowed.`,
+    stack: [],
+  };
+}
+
+function thrown({ context, isOver }: Session, kit: Kit, error: QuickJSHandle): CodeFailure {
+  const described = kit.call("describe", error);
+  return readFailure(described === undefined ? "" : context.getString(described), isOver());
+}
+
+/** Its promise is open and nothing is left to do: out of time, out of memory, or waiting for what never comes. */
+function unfinished({ runtime, isOver }: Session): CodeFailure {
+  if (isOver()) return readFailure("", true);
+  const { memory_used_size: used, malloc_limit: limit } = memorySchema.parse(readMemory(runtime));
+  if (used > limit * 0.8) return { kind: "failed", why: "memory", message: "", stack: [] };
+  return { kind: "failed", why: "stuck", message: "", stack: [] };
+}
+
+const memorySchema = z.object({ memory_used_size: z.number(), malloc_limit: z.number() });
+
+function readMemory(runtime: QuickJSRuntime): unknown {
+  const usage = runtime.computeMemoryUsage();
+  return runtime.context?.dump(usage);
+}
+
+function readBroken(error: unknown, isOver: boolean): CodeFailure {
+  if (isOver) return readFailure("", true);
+  const isStack = error instanceof RangeError;
+  return { kind: "failed", why: isStack ? "threw" : "memory", message: isStack ? "stack overflow" : "", stack: [] };
+}
