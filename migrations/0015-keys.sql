@@ -17,7 +17,7 @@ create table tandem.connections (
   -- { kind, … }: by which header, query or grant, and the names of the secrets.
   authentication jsonb not null,
   headers jsonb not null default '{}',
-  -- PEM; null: those that Node trusts.
+  -- PEM: whom it trusts besides those that Node trusts.
   certificate_authority text,
   -- { requests, perMs, concurrent }
   rate jsonb,

@@ -5,6 +5,7 @@ import type { Vault } from "../vault/vault.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { admissionEndpoints } from "./routes/admission.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
+import { connectionEndpoints } from "./routes/connections.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
 import { exportEndpoints } from "./routes/exports.ts";
 import { importEndpoints } from "./routes/imports.ts";
@@ -57,6 +58,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...settingsEndpoints(pool),
     ...apiKeyEndpoints(pool),
     ...secretEndpoints({ pool, vault }),
+    ...connectionEndpoints(pool),
     ...workspaceEndpoints({ pool, catalog: { kinds, triggerKinds, quickLane } }),
     ...mailboxEndpoints(pool),
   ];

@@ -35,19 +35,17 @@ export async function renewAfter401(
   return prove(parts, connection, refused.headers["authorization"]?.replace(/^Bearer /, ""));
 }
 
-/** Names of the secrets that an authentication needs. */
-export function secretNamesOf(authentication: Authentication): string[] {
-  const names = [
-    "secret" in authentication ? authentication.secret : undefined,
-    "clientSecret" in authentication ? authentication.clientSecret : undefined,
-    "refreshToken" in authentication ? authentication.refreshToken : undefined,
-  ];
-  return names.filter((name) => name !== undefined);
+/** The keys under which an authentication names secrets, with the names. */
+export function secretPlacesOf(authentication: Authentication): Array<[key: string, name: string]> {
+  const keys = ["secret", "clientSecret", "refreshToken"];
+  return Object.entries(authentication).flatMap(([key, name]) =>
+    keys.includes(key) && typeof name === "string" ? [[key, name]] : [],
+  );
 }
 
 async function prove(parts: AuthorizeParts, connection: Connection, refused?: string): Promise<Authorization> {
   const { authentication } = connection;
-  const names = secretNamesOf(authentication);
+  const names = secretPlacesOf(authentication).map(([, name]) => name);
   const secrets = names.length === 0 ? new Map<string, string>() : await parts.openSecrets(names);
   const valueOf = (name: string): string => {
     const value = secrets.get(name);

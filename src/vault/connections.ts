@@ -1,37 +1,39 @@
 import { z } from "zod";
 import type { Sql } from "../sql.ts";
 
+const text = z.string().min(1).max(2_000);
+
 /** How a connection shows who it is. What is secret of it stands by the secret's name. */
 export const authenticationSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
-  z.strictObject({ kind: z.literal("bearer"), secret: z.string() }),
-  z.strictObject({ kind: z.literal("basic"), username: z.string(), secret: z.string() }),
+  z.strictObject({ kind: z.literal("bearer"), secret: text }),
+  z.strictObject({ kind: z.literal("basic"), username: z.string().max(2_000), secret: text }),
   z.strictObject({
     kind: z.literal("header"),
-    name: z.string(),
+    name: text,
     /** What stands before the secret: `Token `. */
-    prefix: z.string().optional(),
-    secret: z.string(),
+    prefix: z.string().max(200).optional(),
+    secret: text,
   }),
-  z.strictObject({ kind: z.literal("query"), name: z.string(), secret: z.string() }),
+  z.strictObject({ kind: z.literal("query"), name: text, secret: text }),
   z.strictObject({
     kind: z.literal("oauth2-client-credentials"),
-    tokenUrl: z.string(),
-    clientId: z.string(),
-    clientSecret: z.string(),
-    scope: z.string().optional(),
-    audience: z.string().optional(),
+    tokenUrl: text,
+    clientId: text,
+    clientSecret: text,
+    scope: text.optional(),
+    audience: text.optional(),
     /** How the client shows who it is (RFC 6749 §2.3.1): in a header or in the body. */
     clientBy: z.enum(["basic", "body"]).default("basic"),
   }),
   z.strictObject({
     kind: z.literal("oauth2-refresh-token"),
-    tokenUrl: z.string(),
-    clientId: z.string(),
-    clientSecret: z.string().optional(),
+    tokenUrl: text,
+    clientId: text,
+    clientSecret: text.optional(),
     /** The first one; those that the server gives in its place are kept with the token. */
-    refreshToken: z.string(),
-    scope: z.string().optional(),
+    refreshToken: text,
+    scope: text.optional(),
     clientBy: z.enum(["basic", "body"]).default("basic"),
   }),
 ]);
@@ -57,7 +59,7 @@ export interface Connection {
   readonly authentication: Authentication;
   /** Sent with every request that does not bring its own. */
   readonly headers: Readonly<Record<string, string>>;
-  /** PEM: whom it trusts in the stead of those that Node trusts. */
+  /** PEM: whom it trusts besides those that Node trusts. */
   readonly certificateAuthority?: string | undefined;
   readonly rate?: ConnectionRate | undefined;
   /** Private hosts and hosts without TLS that it may reach: `host` or `host:port`. */

@@ -36,7 +36,10 @@ const summaryColumns = `s.id, s.name, s.last_four as "lastFour", s.created_at as
         and jsonb_path_exists(t.settings, '$.**.secret ? (@ == $name)', jsonb_build_object('name', s.name))
       union all
       select g.workflow_id, null from tandem.secret_grants g where g.workspace_id = s.workspace_id and g.name = s.name
-    ) u join tandem.workflows f on f.id = u.workflow_id) as "usedBy"`;
+    ) u join tandem.workflows f on f.id = u.workflow_id) as "usedBy",
+  array(select c.key from tandem.connections c where c.workspace_id = s.workspace_id
+    and s.name in (c.authentication ->> 'secret', c.authentication ->> 'clientSecret', c.authentication ->> 'refreshToken')
+    order by c.key) as "usedByConnections"`;
 
 /** A workspace's secrets, oldest first; `after` is the id of the last of the page before. */
 export async function listSecrets(
@@ -77,7 +80,7 @@ export async function holdSecretNames(sql: Sql, workspaceId: string): Promise<Re
 
 /**
  * Deletes a secret of a workspace with all its values. Undefined: it has none of this id. Throws
- * ProblemError 409 while an active workflow uses it.
+ * ProblemError 409 while an active workflow or a connection uses it.
  */
 export async function deleteSecret(
   pool: SqlPool,

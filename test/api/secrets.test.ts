@@ -50,6 +50,7 @@ test("a secret is kept and shown without its value", async () => {
     rotatedAt: null,
     previousValidUntil: null,
     usedBy: [],
+    usedByConnections: [],
   };
   expect(answer.body).toEqual(secret);
   expect((await ask("GET", `/api/secrets/${String(answer.body["id"])}`)).body).toEqual(secret);

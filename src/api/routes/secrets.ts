@@ -23,6 +23,7 @@ const secret = z
       .meta({
         description: "Triggers that name it, and, with null in the trigger's place, workflows whose steps may send it",
       }),
+    usedByConnections: z.array(z.string()).meta({ description: "Keys of the connections that name it" }),
   })
   .meta({ id: "Secret" });
 
@@ -111,7 +112,7 @@ export function secretEndpoints({ pool, vault }: { pool: SqlPool; vault: Vault }
       summary: "Delete a secret",
       params: idParams,
       answers: { 200: secret },
-      refusals: { 409: "An active workflow uses it" },
+      refusals: { 409: "An active workflow uses it, or a connection" },
       handle: async ({ workspace, params }) => ({
         body: found(await deleteSecret(pool, { workspaceId: workspace.id, id: params.id }), params.id),
       }),

@@ -66,6 +66,11 @@ async function furnish() {
   const launched = await make(`/api/workflows/${idOf(manual)}/launch`, { launchId: marker, ids: [company] });
   const apiKey = await make("/api/api-keys", { name: marker });
   const secret = await make("/api/secrets", { name: "ISOLATED", value: `${marker} value` });
+  const connection = await make("/api/connections", {
+    key: "isolated",
+    name: marker,
+    baseUrl: "https://isolated.example",
+  });
   const imported = await make("/api/imports", { object: "company", format: "csv" });
   await call("PUT", `/api/imports/${idOf(imported)}/data`, { raw: `name,employees\n${marker},x\n` });
   const backfill = await make(`/api/workflows/${workflow}/schedules/hours/backfill`, past);
@@ -88,6 +93,7 @@ async function furnish() {
       idOf(launched),
       idOf(apiKey),
       idOf(secret),
+      idOf(connection),
       idOf(imported),
       idOf(backfill),
       workspaceId,
@@ -153,6 +159,8 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/api-keys": { name: "Of the stranger" },
   "POST /api/secrets": { name: "ISOLATED", value: "Of the stranger" },
   "PUT /api/secrets/{id}": { value: "Of the stranger", overlap: "0s" },
+  "POST /api/connections": { key: "isolated", baseUrl: "https://stranger.example" },
+  "PATCH /api/connections/{id}": { name: "Taken over" },
   "POST /api/workspaces": { name: "Of the stranger" },
   "POST /rest/{plural}": person,
   "PATCH /rest/{plural}": company,
