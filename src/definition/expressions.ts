@@ -115,6 +115,7 @@ function topSpot(key: string, root: Spot, { places, strict }: CompileOptions): S
 }
 
 function compileAny(source: Json, spot: Spot, compiling: Compiling): Node {
+  if (spot.place === "verbatim") return () => source;
   if (typeof source === "string") return compileText(source, spot, compiling);
   if (Array.isArray(source)) return compileList(source, spot, compiling);
   if (isJsonObject(source)) return compileObject(source, compiling, (key) => ({ ...spot, at: placeOf(spot.at, key) }));

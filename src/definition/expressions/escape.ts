@@ -1,8 +1,11 @@
 import type { Json } from "../../json.ts";
 import { kindOf, ValueFault } from "./values.ts";
 
-/** Where text stands, which decides how expressions in it are escaped (DEFINITION.md, "Place"). */
-export type Place = "data" | "text" | "html" | "url" | "header";
+/**
+ * Where text stands, which decides how expressions in it are escaped (DEFINITION.md, "Place"). What is
+ * `verbatim` has none: braces in it are its own.
+ */
+export type Place = "data" | "text" | "html" | "url" | "header" | "verbatim";
 
 /** A value as text; `name` is how it is written. What has no text of its own needs `| json` or `| default`. */
 export function asText(value: Json, name: string): string {
@@ -36,6 +39,7 @@ export function escapeFor(place: Place, text: string, raw: boolean): string {
       return text;
     case "text":
     case "data":
+    case "verbatim":
       return text;
   }
 }

@@ -12,7 +12,7 @@ import { holdsExpression, standsForMore } from "../standing-in.ts";
  */
 export function checkInput(kind: StepKind, input: JsonObject, at: string): Issue[] {
   const unfixed = kind.fixed
-    .filter((key) => holdsExpression(input[key]))
+    .filter((key) => kind.places?.[key] !== "verbatim" && holdsExpression(input[key]))
     .map((key) => ({
       path: placeOf(at, key),
       message: `"${key}" must be written out: it is looked up when the workflow is activated`,
