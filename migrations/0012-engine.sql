@@ -20,3 +20,6 @@ create table tandem.step_lists (
   primary key (run_id, path, name, page)
 ) partition by range (run_id);
 create table tandem.step_lists_rest partition of tandem.step_lists default;
+
+-- The workflow in Temporal that waits, where that is not the run's own: a loop has one.
+alter table tandem.waits add column waiter text;

@@ -103,6 +103,20 @@ const environment = z.object({
     .max(1_000)
     .default(40)
     .describe("record steps and blocks at once in one worker"),
+  WORKER_HTTP_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(50)
+    .describe("calls of outside APIs that a worker makes at once"),
+  WORKER_CODE_CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(2)
+    .describe("jobs of users' code that a worker runs at once"),
   WORKER_EMAIL_CONCURRENCY: z.coerce
     .number()
     .int()

@@ -1,5 +1,5 @@
 import { Context } from "@temporalio/activity";
-import { closeRun, readWait } from "./close-run.ts";
+import { closeRun, park, readWait } from "./close-run.ts";
 import type { Activities } from "./contract.ts";
 import type { Environment } from "./environment.ts";
 import { fireSchedule } from "./fire-schedule.ts";
@@ -12,6 +12,7 @@ export function createActivities(environment: Environment): Activities {
   return {
     runBlock: (input) => runBlock(environment, input, Context.current().cancellationSignal),
     runStep: (input) => runStep(environment, input),
+    park: (key) => park(environment, key),
     readWait: (wait) => readWait(environment, wait),
     closeRun: (input) => closeRun(environment, input),
     fireSchedule: (input) => fireSchedule(environment, input),

@@ -2,7 +2,8 @@ import { closeCancelled, releaseKey } from "../runs/close.ts";
 import { loadRun, readWait as readWaitRow } from "../runs/attempts.ts";
 import { sealRows } from "../runs/ledger.ts";
 import { loadRows } from "../runs/scope.ts";
-import type { CloseInput, CloseResult, RunEnding } from "./contract.ts";
+import { parkRun } from "../runs/waits/park.ts";
+import type { CloseInput, CloseResult, RunEnding, VersionKey, WaitKey } from "./contract.ts";
 import { describeEnd } from "./ending.ts";
 import type { Environment } from "./environment.ts";
 import { meaningOf } from "./failures.ts";
@@ -33,7 +34,7 @@ async function closeAsCancelled({ pool }: Environment, input: CloseInput): Promi
 async function closeAsEnded(environment: Environment, input: CloseInput, ending: RunEnding): Promise<CloseResult> {
   const { pool } = environment;
   const version = prepareVersion(await environment.loadVersion(input.versionId));
-  const loaded = await loadRun(pool, input, version.outputNeeds.trigger);
+  const loaded = await loadRun(pool, input, { trigger: version.outputNeeds.trigger, paths: [] });
   if (loaded === undefined) return { again: "fenced" };
   const rows = await loadRows(pool, input.runId, version.outputNeeds.rows);
   const described = await describeEnd(environment, {
@@ -48,10 +49,22 @@ async function closeAsEnded(environment: Environment, input: CloseInput, ending:
   return { closed: described.ending };
 }
 
-/** Whether the wait is settled. Postgres away counts as not yet. */
-export async function readWait({ pool, log }: Environment, wait: { runId: string; waitId: string }): Promise<boolean> {
+/** Gives the run's slot back, since all its steps wait. False: it goes on, or that could not be said yet. */
+export async function park(environment: Environment, key: VersionKey): Promise<boolean> {
   try {
-    return await readWaitRow(pool, wait.runId, wait.waitId);
+    const parked = await parkRun(environment.pool, key);
+    if (parked) environment.slotFreed();
+    return parked;
+  } catch (error) {
+    environment.log.debug({ err: error, runId: key.runId }, "a run's slot could not be given back yet");
+    return false;
+  }
+}
+
+/** Whether the wait is settled. Postgres away counts as not yet. */
+export async function readWait({ pool, log }: Environment, wait: WaitKey): Promise<boolean> {
+  try {
+    return await readWaitRow(pool, wait);
   } catch (error) {
     log.debug({ err: error, ...wait }, "a wait could not be read yet");
     return false;

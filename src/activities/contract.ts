@@ -1,6 +1,6 @@
 import type { Sinks } from "@temporalio/workflow";
 import type { Ending } from "../definition/interpret.ts";
-import type { Plan, Verdict } from "../definition/plan.ts";
+import type { ItemEnd, IteratorStep, Plan, Verdict } from "../definition/plan.ts";
 
 /**
  * What workflows and activities say to each other. Types only, and nothing behind them: this is all of
@@ -11,14 +11,24 @@ export interface Activities {
   runBlock(input: BlockInput): Promise<BlockResult>;
   /** One step, on its own queue. Fails with type `StepFailed` and the verdict when it failed for good. */
   runStep(input: StepInput): Promise<StepAnswer>;
+  /** Local: gives the run's slot back, since all its steps wait. Never throws. */
+  park(key: VersionKey): Promise<boolean>;
   /** Local: whether the wait is settled. Never throws. */
-  readWait(wait: { readonly runId: string; readonly waitId: string }): Promise<boolean>;
+  readWait(wait: WaitKey): Promise<boolean>;
   /** Local: closes the run in the ledger. Never throws. */
   closeRun(input: CloseInput): Promise<CloseResult>;
   /** Enqueues the run of a moment that a Schedule rang for. Retried until it has an answer. */
   fireSchedule(input: FireInput): Promise<FireAnswer>;
   /** Makes launches of signals; what is none is kept as refused. Retried until all are committed. */
   takeLaunches(input: TakeInput): Promise<readonly LaunchOutcome[]>;
+}
+
+/** A wait of a run. */
+export interface WaitKey {
+  readonly runId: string;
+  readonly waitId: string;
+  /** The workflow that waits, where that is not the run's own: it is rung. */
+  readonly waiter?: string;
 }
 
 /** What a workflow tells its own worker in passing: nothing comes of it in its history. */
@@ -39,6 +49,18 @@ export interface VersionKey {
 export interface BlockInput extends VersionKey {
   /** Path of the step the workflow stands before: verdicts from there on are given back. */
   readonly from: string;
+  /** What is walked; absent: the whole plan. */
+  readonly scope?: BlockScope;
+}
+
+/** A part of the plan that a block walks by itself: an item of a loop, or a branch of a parallel. */
+export interface BlockScope {
+  /** The loop's or parallel's node. */
+  readonly node: number;
+  /** Of a parallel. */
+  readonly branch?: number;
+  /** Stands before the ids of steps there: `each[42].`. */
+  readonly prefix: string;
 }
 
 /** What a block did: what the workflow needs, and what people read in the Web UI. At most 4 KB. */
@@ -51,7 +73,15 @@ export interface BlockResult {
 }
 
 /** Why a block handed back before the run's end. */
-export type Halt =
+export type Halt = { readonly at?: HaltedAt } & HaltReason;
+
+/** The step that a block handed back before: where it is, and the plan's node. */
+export interface HaltedAt {
+  readonly path: string;
+  readonly node: number;
+}
+
+type HaltReason =
   /** The next step is not for the quick lane, or ran into a fault of ours: an activity does it. */
   | { readonly why: "ordinary" }
   /** Its time or its room was used up: another block goes on. */
@@ -60,6 +90,8 @@ export type Halt =
   | { readonly why: "retry"; readonly inMs: number }
   /** The same, after a wait that gives up the run's slot. */
   | { readonly why: "wait"; readonly waitId: string }
+  /** The run holds no slot: another block goes on when it has one. */
+  | { readonly why: "slot"; readonly waitId: string }
   /** The run is not open under this fence. */
   | { readonly why: "fenced" };
 
@@ -68,6 +100,8 @@ export type RunEnding = Exclude<Ending, { kind: "halted" }>;
 export interface StepInput extends VersionKey {
   readonly node: number;
   readonly path: string;
+  /** How the item came out that the step closes. */
+  readonly ended?: ItemEnd;
 }
 
 /** What an ordinary step decided, with a preview for the Web UI: names and counts, no values. */
@@ -92,7 +126,16 @@ export type CloseResult = { readonly closed: CloseInput["ending"] } | { readonly
 /** Bare structure and ids: the argument of the workflow `run`. */
 export interface RunInput extends VersionKey {
   readonly plan: Plan;
-  /** Task queues are `<prefix>-runs` and `<prefix>-email`. */
+  /** Task queues are `<prefix>-runs`, `-http`, `-code` and `-email`. */
+  readonly queuePrefix: string;
+}
+
+/** The argument of the workflow `loop`: a loop of a run, from its first item that is not over. */
+export interface LoopInput extends VersionKey {
+  readonly step: IteratorStep;
+  readonly path: string;
+  /** Stands before the ids of steps beside the loop. */
+  readonly prefix: string;
   readonly queuePrefix: string;
 }
 

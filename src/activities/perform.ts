@@ -1,11 +1,14 @@
 import type { CompiledNode } from "../definition/compile.ts";
 import type { Evaluation, Reference } from "../definition/expressions.ts";
-import type { EffectStep, PlanStep, Verdict } from "../definition/plan.ts";
+import { kindOf } from "../definition/expressions/values.ts";
+import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan.ts";
 import { StepError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import type { StepFailure, StepRow } from "../runs/ledger.ts";
+import { itemAt, mostItems } from "../runs/loops.ts";
 import type { Seal } from "../runs/seal.ts";
-import type { OutsideKind, StepContext, StepKind, StepKinds, StepOutcome } from "./step-kind.ts";
+import type { Closing } from "./loops.ts";
+import type { ControlOutcome, OutsideKind, StepContext, StepKind, StepKinds, StepOutcome } from "./step-kind.ts";
 
 /** A step's input as its expressions gave it, and as its kind read that. */
 export interface ResolvedInput {
@@ -20,6 +23,8 @@ export interface Performance {
   readonly evaluation: Evaluation;
   /** The seal for a step that changes records, given its resolved input. */
   seal(input: Json): Seal;
+  /** The item that the node closes. */
+  readonly closing?: Closing;
   /** How a step that acts outside is done; the quick lane has none and is never asked. */
   outside?(kind: OutsideKind<unknown, Json>, input: ResolvedInput): Promise<StepOutcome>;
 }
@@ -27,17 +32,26 @@ export interface Performance {
 /** What a node came to: a row's middle part. `sealed`: it is committed already. */
 export interface Performed {
   readonly sealed: boolean;
-  readonly status: "done" | "skipped";
+  readonly status: "done" | "skipped" | "failed";
   readonly outcome: string | null;
   readonly verdict: Verdict;
   readonly input: Json | null;
   readonly output: Json | null;
+  /** Of an item that failed: why. */
+  readonly error?: StepFailure | null;
+  readonly log?: string;
+  readonly lists?: Readonly<Record<string, number>>;
+}
+
+/** The step waits: for this wait to be settled, then it is done again. */
+export interface Waiting {
+  readonly waitId: string;
 }
 
 const done: Verdict = { kind: "done" };
 
 /** Does one node, in either lane: the same rows come of it. Throws what `meaningOf` understands. */
-export async function performNode(node: CompiledNode, performance: Performance): Promise<Performed> {
+export async function performNode(node: CompiledNode, performance: Performance): Promise<Performed | Waiting> {
   const { evaluation } = performance;
   switch (node.step.control) {
     case "values": {
@@ -69,12 +83,51 @@ export async function performNode(node: CompiledNode, performance: Performance):
         output: { branch: name },
       };
     }
+    case "open":
+      return openLoop(node, node.step, evaluation);
+    case "item":
+      return closeItem(node, performance);
     case "effect":
       return performEffect(node, node.step, performance);
+    case "iterator":
+    case "parallel":
+      throw new Error(`A block is walked, not done: ${node.step.id}.`);
   }
 }
 
-async function performEffect(node: CompiledNode, step: EffectStep, performance: Performance): Promise<Performed> {
+function openLoop({ input, at }: CompiledNode, { batch }: OpenStep, evaluation: Evaluation): Performed {
+  const given = input?.evaluate(evaluation);
+  if (!Array.isArray(given))
+    throw new StepError("invalid-input", `${at}: an iterator goes through a list, but got ${kindOf(given)}.`);
+  if (given.length > mostItems)
+    throw new StepError(
+      "too-many-items",
+      `${at}: ${given.length} items; ${mostItems} are allowed. Narrow what is searched, or go through it in several runs.`,
+    );
+  const items = batch === undefined ? given : inBatches(given, batch);
+  const verdict: Verdict = { kind: "items", count: items.length };
+  const outcome = `${given.length} items`;
+  return { sealed: false, status: "done", outcome, verdict, input: null, output: { items } };
+}
+
+function inBatches(items: readonly Json[], size: number): Json[] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+function closeItem({ input }: CompiledNode, { evaluation, closing }: Performance): Performed {
+  if (closing === undefined) throw new Error("An item is closed by how it ended.");
+  const { ended, failure: error, item } = closing;
+  const output = ended.kind === "succeeded" ? (input?.evaluate(evaluation) ?? null) : null;
+  const status = { succeeded: "done", filtered: "skipped", failed: "failed" } as const;
+  const verdict: Verdict = { kind: "item", ended: ended.kind };
+  return { sealed: false, status: status[ended.kind], outcome: ended.kind, verdict, input: item, output, error };
+}
+
+async function performEffect(
+  node: CompiledNode,
+  step: EffectStep,
+  performance: Performance,
+): Promise<Performed | Waiting> {
   const kind = getKind(performance.kinds, step);
   const resolved = node.input?.evaluate(performance.evaluation) ?? {};
   const parsed = kind.input.safeParse(resolved);
@@ -98,18 +151,35 @@ async function performEffect(node: CompiledNode, step: EffectStep, performance: 
       output: sealed.output,
     };
   }
-  const outcome =
-    kind.effect === "read"
-      ? await kind.run(performance.context, parsed.data)
-      : await performOutside(kind, { resolved, parsed: parsed.data }, performance);
+  const outcome = await runKind(kind, { resolved, parsed: parsed.data }, { performance, step });
+  if ("waitId" in outcome) return outcome;
+  const { log, lists } = outcome;
   return {
     sealed: false,
     status: outcome.status ?? "done",
     outcome: outcome.outcome,
-    verdict: done,
+    verdict: ("verdict" in outcome ? outcome.verdict : undefined) ?? done,
     input: resolved,
     output: outcome.output,
+    ...(log === undefined ? {} : { log }),
+    ...(lists === undefined ? {} : { lists }),
   };
+}
+
+/** What does not seal itself. */
+function runKind(
+  kind: Exclude<StepKind, { effect: "record" }>,
+  input: ResolvedInput,
+  { performance, step }: { performance: Performance; step: EffectStep },
+): Promise<ControlOutcome> {
+  switch (kind.effect) {
+    case "read":
+      return kind.run(performance.context, input.parsed);
+    case "control":
+      return kind.run(performance.context, input.parsed, { beside: step.beside === true });
+    case "outside":
+      return performOutside(kind, input, performance);
+  }
 }
 
 function performOutside(
@@ -137,14 +207,40 @@ export function referencesOf(node: CompiledNode): Reference[] {
   ];
 }
 
+/** The row of a node that was done and is not sealed yet. */
+export function rowOf(
+  step: PlanStep,
+  own: Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt">,
+  performed: Performed,
+): StepRow {
+  const { status, outcome, verdict, input, output, error = null, log, lists } = performed;
+  const { loop, index } = itemAt(own.path);
+  return {
+    ...own,
+    kind: step.kind,
+    status,
+    outcome,
+    verdict,
+    input,
+    output,
+    error,
+    endedAt: new Date(),
+    ...(step.control === "item" ? { itemOf: loop, item: index } : {}),
+    ...(log === undefined ? {} : { log }),
+    ...(lists === undefined ? {} : { lists }),
+  };
+}
+
 /** The row of a step that failed for good. */
 export function failedRow(
   step: PlanStep,
   row: Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt" | "input">,
   failure: StepFailure,
 ): StepRow {
+  const { loop, index } = itemAt(row.path);
   return {
     ...row,
+    ...(step.control === "item" ? { itemOf: loop, item: index } : {}),
     kind: step.kind,
     status: "failed",
     outcome: failure.code,

@@ -1,192 +1,264 @@
-import { interpret, type Ending } from "../definition/interpret.ts";
-import type { PlanStep, Verdict } from "../definition/plan.ts";
+import type { At, Ending, Executor } from "../definition/interpret.ts";
+import type { ItemEnd, IteratorStep, PlanStep, Verdict } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
-import { failAttempt, loadRun, pauseAfter, type LoadedRun } from "../runs/attempts.ts";
-import { createSeal, sealRows, type RunKey, type StepFailure, type StepRow } from "../runs/ledger.ts";
-import { loadRows, pathKey, type KnownRow } from "../runs/scope.ts";
+import { failAttempt, loadRun, loadVerdicts, pauseAfter, type LoadedRun } from "../runs/attempts.ts";
 import { releaseKey } from "../runs/close.ts";
+import { createSeal, sealRows, type RunKey, type StepFailure } from "../runs/ledger.ts";
+import { waitForSlot } from "../runs/waits/park.ts";
+import { pathKey } from "../runs/scope.ts";
+import { createMemory } from "./block/memory.ts";
+import { findScope, pathsOf } from "./block/scope.ts";
+import { createUnsealed } from "./block/unsealed.ts";
 import type { BlockInput, BlockResult, Halt } from "./contract.ts";
+import { describeEnd } from "./ending.ts";
 import { createContext, type Environment } from "./environment.ts";
 import { meaningOf } from "./failures.ts";
-import { failedRow, performNode, type Performed } from "./perform.ts";
+import { closeLoop, describeClosing, withProgress } from "./loops.ts";
+import { failedRow, performNode, rowOf, type Performed } from "./perform.ts";
 import { createEvaluation, prepareVersion, type PreparedVersion } from "./prepared.ts";
-import { describeEnd } from "./ending.ts";
 
 /** The result stays below 4 KB; a verdict takes at most some 100 bytes. */
 const mostSteps = 35;
 
 /**
  * Does quick steps in process, one after the other, each sealed by its own commit, until it comes to
- * the end of the run, to a step that is not quick, or to the end of its time. Never throws: what goes
- * wrong is a returned halt, and the step goes on as an ordinary activity.
+ * the end of what it walks, to a step that is not quick, or to the end of its time. Never throws: what
+ * goes wrong is a returned halt, and the step goes on as an ordinary activity.
  */
 export async function runBlock(environment: Environment, input: BlockInput, signal: AbortSignal): Promise<BlockResult> {
-  const block = createBlock(environment, input, signal);
+  const fenced: BlockResult = { steps: {}, halt: { why: "fenced" } };
   for (;;) {
+    let sealed = (): BlockResult["steps"] => ({});
     try {
+      const version = prepareVersion(await environment.loadVersion(input.versionId));
+      const scope = findScope(version.version.plan, input.scope, (node) => version.node(node).step);
+      const loaded = await loadRun(environment.pool, input, { trigger: version.quickTrigger, paths: scope.paths });
+      if (loaded === undefined) return fenced;
+      if (loaded.run.waiting) {
+        const waitId = await waitForSlot(environment.pool, input, input.from);
+        return { steps: {}, halt: { why: "slot", waitId } };
+      }
+      const block = createBlock(environment, { input, version, scope, ...loaded, signal });
+      sealed = block.sealed;
       return await block.walk();
     } catch (error) {
       const meaning = meaningOf(error);
       // Another attempt sealed a step first: what this one has not sealed is thrown away, and the walk
       // begins again from the ledger.
       if (meaning.kind === "conflict") continue;
-      if (meaning.kind === "fenced") return { steps: {}, halt: { why: "fenced" } };
+      if (meaning.kind === "fenced") return fenced;
       environment.log.warn(
         { err: error, runId: input.runId },
         "a block of quick steps could not go on; its next step is done as an activity",
       );
-      return { steps: block.sealed(), halt: { why: "ordinary" } };
+      return { steps: sealed(), halt: { why: "ordinary" } };
     }
   }
 }
 
-function createBlock(environment: Environment, input: BlockInput, signal: AbortSignal) {
+interface BlockParts {
+  readonly input: BlockInput;
+  readonly version: PreparedVersion;
+  readonly scope: ReturnType<typeof findScope>;
+  readonly run: LoadedRun;
+  readonly verdicts: Map<string, Verdict>;
+  readonly signal: AbortSignal;
+}
+
+/** A step on its way, where it lies. */
+interface Doing {
+  readonly path: string;
+  readonly at: At;
+  readonly startedAt: Date;
+  readonly ended?: ItemEnd | undefined;
+}
+
+function createBlock(environment: Environment, { input, version, scope, run, verdicts, signal }: BlockParts) {
   const { pool, kinds } = environment;
   const key: RunKey = { runId: input.runId, fence: input.fence };
-  /** Verdicts of steps that are committed, by this walk or before. */
-  let sealed = new Map<string, Verdict>();
+  const memory = createMemory(pool, key.runId);
+  const unsealed = createUnsealed((rows) => sealRows(pool, key, rows));
+  const own = new Set(scope.paths);
   /** Paths walked from where the workflow stands. */
-  let walked = new Set<string>();
-  /** Whole results of steps this walk did. */
-  let memory = new Map<string, KnownRow>();
-  /** Results that changed nothing and ride with the next write. */
-  let pending: StepRow[] = [];
-  let halt: Halt = { why: "ordinary" };
+  const walked = new Set<string>();
+  const deadline = Date.now() + version.version.plan.blockMs;
+  let halt: Halt | undefined;
 
-  async function walk(): Promise<BlockResult> {
-    const version = prepareVersion(await environment.loadVersion(input.versionId));
-    const loaded = await loadRun(pool, key, version.quickTrigger);
-    if (loaded === undefined) return { steps: {}, halt: { why: "fenced" } };
-    sealed = loaded.verdicts;
-    walked = new Set();
-    memory = new Map();
-    pending = [];
-    const deadline = Date.now() + version.version.plan.blockMs;
-    const ending = await interpret(version.version.plan, (step, path) => {
-      if (path === input.from || walked.size > 0) walked.add(path);
-      const known = sealed.get(path) ?? pending.find((row) => row.path === path)?.verdict;
+  const executor: Executor = {
+    async execute(step, path, at, ended) {
+      note(step, path);
+      const known = verdicts.get(path);
+      if (known !== undefined) return known.kind === "items" ? goOn(step, path, known) : known;
+      if (halt === undefined && !step.quick) stop({ why: "ordinary" }, step, path);
+      else if (isOver()) stop({ why: "time" }, step, path);
+      if (halt !== undefined) return "halt";
+      const verdict = await doStep(step, { path, at, ended, startedAt: new Date() });
+      if (verdict !== "halt") verdicts.set(path, verdict);
+      return verdict;
+    },
+    enter(step, path) {
+      note(step, path);
+      const known = verdicts.get(path);
       if (known !== undefined) return Promise.resolve(known);
-      const full = walked.size > mostSteps || Date.now() > deadline || signal.aborted;
-      if (!step.quick || full) {
-        halt = { why: step.quick ? "time" : "ordinary" };
-        return Promise.resolve("halt" as const);
-      }
-      return doStep(version, loaded.run, step, path);
-    });
-    return finish(version, loaded.run, ending);
+      if (step.control === "parallel" || step.quick) return Promise.resolve("walk");
+      stop({ why: "ordinary" }, step, path);
+      return Promise.resolve("halt");
+    },
+    resting: () => halt !== undefined || isOver(),
+  };
+
+  function isOver(): boolean {
+    return walked.size > mostSteps || Date.now() > deadline || signal.aborted;
   }
 
-  async function doStep(
-    version: PreparedVersion,
-    run: LoadedRun,
-    step: PlanStep,
-    path: string,
-  ): Promise<Verdict | "halt"> {
-    const startedAt = new Date();
+  function note(step: PlanStep, path: string): void {
+    if (own.has(path) && step.control !== "open" && (path === input.from || walked.size > 0)) walked.add(path);
+  }
+
+  /** The first reason to hand back is the one that counts. */
+  function stop(reason: Halt, step: PlanStep, path: string): void {
+    halt ??= { ...reason, at: { path, node: step.node } };
+  }
+
+  /** A loop that was opened before: how far it is, and what is sealed of items that were begun. */
+  async function goOn(step: PlanStep, path: string, opened: Verdict): Promise<Verdict> {
+    const verdict = await withProgress(pool, { runId: key.runId, path }, opened);
+    const loop = version.loopOf(step);
+    if (verdict.kind !== "items" || loop === undefined) return verdict;
+    const { from = 0, done = [], count } = verdict;
+    const begun = Array.from({ length: count - from }, (_, i) => from + i).filter((i) => !done.includes(i));
+    const prefixes = begun.slice(0, loop.concurrency).map((i) => `${path.slice(0, -".open".length)}[${i}].`);
+    const paths = prefixes.flatMap((prefix) => pathsOf(loop.steps, prefix));
+    for (const [sealed, known] of await loadVerdicts(pool, key.runId, paths)) verdicts.set(sealed, known);
+    return verdict;
+  }
+
+  async function doStep(step: PlanStep, doing: Doing): Promise<Verdict | "halt"> {
+    await unsealed.sealAround(doing.at.lane);
+    if (step.control === "iterator") return endLoop(step, doing);
     let resolved: Json | null = null;
+    const { path, at, startedAt } = doing;
+    const riders = unsealed.ridersOf(at.lane);
     try {
-      const row = await knownRows(version, step);
       const performed = await performNode(version.node(step), {
         context: await createContext(environment, { run, key, path, signal }),
         kinds,
-        evaluation: await createEvaluation(environment, { version, node: step.node }, { run, row }),
+        evaluation: await evaluationOf(step, path),
         seal(sealedInput) {
           resolved = sealedInput;
-          const own = {
-            path,
-            kind: step.kind,
-            input: sealedInput,
-            error: null,
-            attempts: 1,
-            attempt: null,
-            lane: "quick",
-            startedAt,
-          } as const;
-          return createSeal(key, own, pending);
+          const row = { ...ownRow(doing), kind: step.kind, input: sealedInput, error: null };
+          return createSeal(key, row, riders.rows);
         },
+        ...(await closingOf(doing)),
       });
-      return accept(step, path, startedAt, performed);
+      if ("waitId" in performed) {
+        stop({ why: "wait", waitId: performed.waitId }, step, path);
+        return "halt";
+      }
+      if (performed.sealed) riders.sealed();
+      return accept(step, doing, performed);
     } catch (error) {
       const meaning = meaningOf(error);
       if (meaning.kind !== "answer") throw error;
-      return fail(step, { path, startedAt, input: resolved }, meaning);
+      return fail(step, { ...doing, input: resolved, startedAt }, meaning);
     }
   }
 
-  function accept(step: PlanStep, path: string, startedAt: Date, performed: Performed): Verdict {
-    if (performed.sealed) {
-      environment.recordsChanged();
-      for (const row of pending) sealed.set(row.path, row.verdict);
-      pending = [];
-      sealed.set(path, performed.verdict);
-    } else {
-      const { status, outcome, verdict, input: resolved, output } = performed;
-      const row = { path, kind: step.kind, status, outcome, verdict, input: resolved, output, error: null } as const;
-      pending.push({ ...row, attempts: 1, attempt: null, lane: "quick", startedAt, endedAt: new Date() });
-    }
-    remember(path, { status: performed.status, error: null, output: performed.output });
+  const ownRow = ({ path, startedAt }: Pick<Doing, "path" | "startedAt">) =>
+    ({ path, attempts: 1, attempt: null, lane: "quick", startedAt }) as const;
+
+  function accept(step: PlanStep, doing: Doing, performed: Performed): Verdict {
+    const { path, at } = doing;
+    if (performed.sealed) environment.recordsChanged();
+    else unsealed.add(at.lane, rowOf(step, ownRow(doing), performed));
+    if (step.control === "item") forget(`${path}.`);
+    else remember(path, { status: performed.status, error: null, output: performed.output });
     return performed.verdict;
   }
 
   async function fail(
     step: PlanStep,
-    failed: { path: string; startedAt: Date; input: Json | null },
+    failed: Doing & { input: Json | null },
     { failure, retryable }: { failure: StepFailure; retryable: boolean },
   ): Promise<Verdict | "halt"> {
-    const { path, startedAt } = failed;
+    const { path, startedAt, at } = failed;
     if (retryable && step.retry.maximumAttempts > 1) {
-      await flush();
+      await unsealed.sealAll();
       const pauseMs = pauseAfter(step.retry, 1);
-      const next = await failAttempt(pool, key, { path, attempt: 1, error: failure, startedAt, pauseMs });
+      const beside = step.beside === true;
+      const next = await failAttempt(pool, key, { path, attempt: 1, error: failure, startedAt, pauseMs, beside });
       if (next.kind === "wait") environment.slotFreed();
-      halt = next.kind === "soon" ? { why: "retry", inMs: next.inMs } : { why: "wait", waitId: next.waitId };
+      stop(next.kind === "soon" ? { why: "retry", inMs: next.inMs } : { why: "wait", waitId: next.waitId }, step, path);
       return "halt";
     }
-    const row = failedRow(step, { ...failed, attempts: 1, attempt: null, lane: "quick" }, failure);
-    pending.push(row);
+    const row = failedRow(step, { ...ownRow(failed), input: failed.input }, failure);
+    unsealed.add(at.lane, row);
     remember(path, row);
     return row.verdict;
   }
 
+  async function endLoop(step: IteratorStep, doing: Doing): Promise<Verdict> {
+    await unsealed.sealAll();
+    return closeLoop(pool, key, { step, own: ownRow(doing) });
+  }
+
+  async function closingOf({ path, ended }: Doing) {
+    if (ended === undefined) return {};
+    if (ended.kind === "failed") await unsealed.sealAll();
+    return { closing: await describeClosing(pool, { runId: key.runId, path, ended }, memory.pages) };
+  }
+
+  async function evaluationOf(step: PlanStep, path: string) {
+    const row = await memory.read(version.needs(step.node, path).rows, isThere);
+    return createEvaluation(environment, { version, node: step.node }, { run, path, row, pages: memory.pages });
+  }
+
+  /** What lies in what is walked here is known; of what lies around it, the ledger is asked. */
+  function isThere(path: string): boolean {
+    return verdicts.has(path) || !path.startsWith(scope.prefix);
+  }
+
   function remember(path: string, row: { status: string; error: Json; output: Json | null }): void {
-    memory.set(path, { status: row.status, error: row.error, parts: new Map([[pathKey([]), row.output]]) });
+    memory.remember(path, { status: row.status, error: row.error, parts: new Map([[pathKey([]), row.output]]) });
   }
 
-  /** Results a node may read: from memory, or, of steps done before this block, from the ledger. */
-  async function knownRows(
-    version: PreparedVersion,
-    node: PlanStep | "output",
-  ): Promise<(path: string) => KnownRow | undefined> {
-    const needs = node === "output" ? version.outputNeeds : version.needs(node.node);
-    const missing = needs.rows.filter((need) => !memory.has(need.path) && sealed.has(need.path));
-    const loaded = await loadRows(pool, key.runId, missing);
-    return (path) => memory.get(path) ?? loaded.get(path);
+  function forget(prefix: string): void {
+    memory.forget(prefix);
+    for (const path of verdicts.keys()) if (path.startsWith(prefix) && !own.has(path)) verdicts.delete(path);
   }
 
-  async function flush(): Promise<void> {
-    await sealRows(pool, key, pending);
-    for (const row of pending) sealed.set(row.path, row.verdict);
-    pending = [];
+  async function walk(): Promise<BlockResult> {
+    const ending = await scope.walk(executor);
+    if (input.scope === undefined && ending !== undefined && ending.kind !== "halted") return close(ending);
+    await unsealed.sealAll();
+    return { steps: { ...sealedSteps(), ...stoppedIn(ending) }, ...(halt === undefined ? {} : { halt }) };
   }
 
-  async function finish(version: PreparedVersion, run: LoadedRun, ending: Ending): Promise<BlockResult> {
-    if (ending.kind === "halted") {
-      if (pending.length > 0) await flush();
-      return { steps: sealedSteps(), halt };
-    }
-    const row = await knownRows(version, "output");
-    const failed = ending.kind === "failed" ? pending.find(({ path }) => path === ending.path) : undefined;
+  async function close(ending: Exclude<Ending, { kind: "halted" }>): Promise<BlockResult> {
+    const row = await memory.read(version.outputNeeds.rows, isThere);
+    const failed = ending.kind === "failed" ? unsealed.find(ending.path) : undefined;
+    if (ending.kind === "stopped") await unsealed.sealAll();
     const end = await describeEnd(environment, { version, run, key, ending, row, failed });
-    await sealRows(pool, key, pending, end.end);
-    for (const done of pending) sealed.set(done.path, done.verdict);
-    pending = [];
+    await sealRows(pool, key, unsealed.all(), end.end);
+    unsealed.clear();
     environment.slotFreed();
     if (run.keyed) await releaseKey(pool, key.runId).catch(() => {});
     return { steps: sealedSteps(), ending: end.ending };
   }
 
-  function sealedSteps(): { [path: string]: Verdict } {
-    return Object.fromEntries([...sealed].filter(([path]) => walked.has(path)));
+  /** A step within a loop that was walked here ended the run: so does the loop, for whoever walks around it. */
+  function stoppedIn(ending: Ending | undefined): BlockResult["steps"] {
+    if (ending?.kind !== "stopped" || own.has(ending.path)) return {};
+    const loop = ending.path.slice(0, ending.path.indexOf("[", scope.prefix.length));
+    return { [loop]: { kind: "stop", as: ending.as, path: ending.path } };
+  }
+
+  function sealedSteps(): BlockResult["steps"] {
+    const known = [...walked].flatMap((path) => {
+      const verdict = unsealed.find(path) === undefined ? verdicts.get(path) : undefined;
+      return verdict === undefined ? [] : [[path, verdict] as const];
+    });
+    return Object.fromEntries(known);
   }
 
   return { walk, sealed: sealedSteps };

@@ -64,7 +64,7 @@ function recordIn(
 }
 
 /** The needs with the ids that relations are followed by. */
-export function withFollowed({ trigger, rows }: Needs, followings: readonly Following[]): Needs {
+export function withFollowed({ trigger, rows, loops }: Needs, followings: readonly Following[]): Needs {
   const ids = (path: string | null): PathSegment[][] =>
     followings.flatMap((following) =>
       following.path === path ? [[...following.record, `${following.names[0]}Id`]] : [],
@@ -75,6 +75,7 @@ export function withFollowed({ trigger, rows }: Needs, followings: readonly Foll
   return {
     trigger: more.length === 0 ? trigger : [...known.values()],
     rows: rows.map((row) => ({ ...row, subs: [...row.subs, ...ids(row.path)] })),
+    loops,
   };
 }
 

@@ -1,15 +1,26 @@
 import type { StepKind, StepKinds } from "../activities/step-kind.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
-import { textOf, type Json } from "../json.ts";
+import { textOf, type Json, type JsonObject } from "../json.ts";
+import { controlPolicy, isQuick, retryOf, timeoutOf } from "./compile/policies.ts";
 import { compileCondition } from "./conditions.ts";
 import { compileValue, type Compiled } from "./expressions.ts";
-import type { OnError, Plan, PlanStep, RetryPolicy } from "./plan.ts";
 import {
-  durationMs,
-  type BranchDefinition,
-  type Definition,
-  type OnErrorDefinition,
-  type StepDefinition,
+  partsOf,
+  type ItemStep,
+  type IteratorStep,
+  type OnError,
+  type OpenStep,
+  type ParallelStep,
+  type Plan,
+  type PlanStep,
+} from "./plan.ts";
+import type {
+  BranchDefinition,
+  Definition,
+  IteratorDefinition,
+  OnErrorDefinition,
+  ParallelBranchDefinition,
+  StepDefinition,
 } from "./schema.ts";
 
 /** A node of the plan with its expressions, which stay out of the plan. */
@@ -17,11 +28,13 @@ export interface CompiledNode {
   readonly step: PlanStep;
   /** Its place in the definition: `steps[1].branches[0].steps[0]`. */
   readonly at: string;
-  /** Of an effect its input; of `set` and `output` the values. */
+  /** Of an effect its input; of `set` and `output` the values; of a loop's opening the items, of an item's end what it gives. */
   readonly input?: Compiled;
+  /** Of an effect that is done once under a value: the value. */
+  readonly once?: Compiled;
   /** Of an effect that gives records: of which object, and where. */
   readonly records?: { readonly object: string; readonly paths: ReadonlyArray<readonly string[]> };
-  /** Of `set` and `output`: the keys of the values. */
+  /** Of `set`, `output` and an item's end: the keys of the values. */
   readonly gives?: readonly string[];
   /** Of a filter. */
   readonly when?: Compiled<boolean>;
@@ -47,11 +60,6 @@ export interface CompileDefinitionOptions {
 
 /** How long one block of quick steps may run (DURABILITY.md §5). */
 const blockMs = 2_000;
-/** Of control steps, which do not fail as targets do. */
-const controlPolicy = {
-  retry: { maximumAttempts: 1, initialIntervalMs: 1_000, backoffCoefficient: 2, maximumIntervalMs: 60_000 },
-  timeoutMs: 30_000,
-} as const;
 
 /**
  * Compiles a definition to the plan that the interpreter walks and to its expressions. Nodes are
@@ -76,21 +84,18 @@ export function compileDefinition(definition: Definition, options: CompileDefini
 function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
   const nodes: CompiledNode[] = [];
   const issues: Issue[] = [];
+  /** Whether what is compiled now may be at work beside other steps. */
+  let beside = false;
 
   function compileSteps(sources: readonly StepDefinition[], at: string): PlanStep[] {
     return sources.map((source, position) => compileStep(source, placeOf(at, position)));
   }
 
   function compileStep(source: StepDefinition, at: string): PlanStep {
-    const node = reserve();
-    const common = {
-      id: source.id,
-      node,
-      name: source.name ?? source.id,
-      quick: quickLane,
-      queue: "runs",
-      ...controlPolicy,
-    } as const;
+    const common = commonOf(source);
+    const { node } = common;
+    if ("items" in source) return compileIterator(source, common, at);
+    if ("branches" in source && source.kind === "parallel") return compileParallel(source.branches, common, at);
     if ("branches" in source) {
       const branches = source.branches.map((branch, i) =>
         compileBranch(source.id, branch, placeOf(placeOf(at, "branches"), i)),
@@ -121,14 +126,95 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
       control: "effect",
       kind: source.kind,
       version: kind?.version ?? 0,
-      quick: quickLane && kind !== undefined && kind.effect !== "outside",
+      // What is done once under a value may have to wait for another run.
+      quick: quickLane && source.once === undefined && isQuick(kind, source.input),
       queue: kind?.queue ?? "runs",
-      timeoutMs:
-        source.timeout === undefined ? (kind?.timeoutMs ?? controlPolicy.timeoutMs) : durationMs(source.timeout),
+      timeoutMs: timeoutOf(source, kind),
       retry: retryOf(source.retry, kind),
       ...onError,
     };
-    nodes[node] = { step, at, input: compileInput(source.input, at, kind), ...recordsOf(kind, source.input) };
+    const once = source.once === undefined ? {} : { once: value(source.once, placeOf(at, "once")) };
+    nodes[node] = { step, at, input: compileInput(source.input, at, kind), ...once, ...recordsOf(kind, source.input) };
+    return step;
+  }
+
+  function commonOf(source: { id: string; name?: string | undefined }) {
+    const { id, name = id } = source;
+    const own = { id, node: reserve(), name, quick: quickLane, queue: "runs", ...controlPolicy } as const;
+    return beside ? { ...own, beside: true as const } : own;
+  }
+
+  /** Compiles what may be at work beside other steps. */
+  function compileBeside<T>(several: boolean, compile: () => T): T {
+    const outer = beside;
+    beside ||= several;
+    const compiled = compile();
+    beside = outer;
+    return compiled;
+  }
+
+  function compileParallel(sources: readonly ParallelBranchDefinition[], common: Common, at: string): ParallelStep {
+    const branches = compileBeside(sources.length > 1, () =>
+      sources.map(({ name, steps, output }, i) => {
+        const place = placeOf(placeOf(at, "branches"), i);
+        return {
+          name,
+          steps: [
+            ...compileSteps(steps, placeOf(place, "steps")),
+            ...compileOutput(`${common.id}.${name}`, output, place),
+          ],
+        };
+      }),
+    );
+    const quick = common.quick && branches.every(({ steps }) => areQuick(steps));
+    const step: ParallelStep = { ...common, quick, control: "parallel", kind: "parallel", branches };
+    nodes[common.node] = { step, at };
+    return step;
+  }
+
+  function compileIterator(
+    source: IteratorDefinition & Pick<StepDefinition, "onError">,
+    common: Common,
+    at: string,
+  ): IteratorStep {
+    const { id } = common;
+    const { concurrency, onItemError, batch, output } = source;
+    const open: OpenStep = {
+      ...commonOf({ id: `${id}.open` }),
+      control: "open",
+      kind: "open",
+      ...(batch === undefined ? {} : { batch }),
+    };
+    const itemsAt = placeOf(at, "items");
+    nodes[open.node] = { step: open, at: itemsAt, input: value(source.items, itemsAt) };
+    const { steps, item } = compileBeside(concurrency > 1, () => ({
+      steps: compileSteps(source.steps, placeOf(at, "steps")),
+      item: compileItem(id, output, at),
+    }));
+    const step: IteratorStep = {
+      ...common,
+      quick: common.quick && areQuick(steps),
+      control: "iterator",
+      kind: "iterator",
+      concurrency,
+      onItemError,
+      open,
+      steps,
+      item,
+      ...compileOnError(id, source.onError, placeOf(at, "onError")),
+    };
+    nodes[common.node] = { step, at };
+    return step;
+  }
+
+  function compileItem(id: string, output: Record<string, Json> | undefined, at: string): ItemStep {
+    const step: ItemStep = { ...commonOf({ id: `${id}.item` }), control: "item", kind: "item" };
+    const place = placeOf(at, "output");
+    nodes[step.node] = {
+      step,
+      at: place,
+      ...(output === undefined ? {} : { input: value(output, place), gives: Object.keys(output) }),
+    };
     return step;
   }
 
@@ -154,19 +240,9 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
 
   function compileOutput(id: string, output: Record<string, Json> | undefined, at: string): PlanStep[] {
     if (output === undefined) return [];
-    const node = reserve();
     const place = placeOf(at, "output");
-    const step: PlanStep = {
-      id: `${id}.output`,
-      node,
-      name: `${id}.output`,
-      quick: quickLane,
-      queue: "runs",
-      ...controlPolicy,
-      control: "values",
-      kind: "output",
-    };
-    nodes[node] = { step, at: place, input: value(output, place), gives: Object.keys(output) };
+    const step: PlanStep = { ...commonOf({ id: `${id}.output` }), control: "values", kind: "output" };
+    nodes[step.node] = { step, at: place, input: value(output, place), gives: Object.keys(output) };
     return [step];
   }
 
@@ -201,20 +277,13 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
   return { nodes, issues, steps: compileSteps, value };
 }
 
-function recordsOf(kind: StepKind | undefined, input: { [key: string]: Json }): Pick<CompiledNode, "records"> {
-  const object = textOf(input["object"]);
-  return kind?.records === undefined || object === undefined ? {} : { records: { object, paths: kind.records } };
+type Common = Omit<ParallelStep, "control" | "kind" | "branches" | "onError"> & { readonly queue: "runs" };
+
+function areQuick(steps: readonly PlanStep[]): boolean {
+  return steps.every((step) => step.quick && partsOf(step).every(areQuick));
 }
 
-function retryOf(source: Extract<StepDefinition, { input: object }>["retry"], kind: StepKind | undefined): RetryPolicy {
-  const usual = kind?.retry ?? controlPolicy.retry;
-  if (source === undefined) return usual;
-  return {
-    maximumAttempts: source.maximumAttempts ?? usual.maximumAttempts,
-    initialIntervalMs:
-      source.initialInterval === undefined ? usual.initialIntervalMs : durationMs(source.initialInterval),
-    backoffCoefficient: source.backoffCoefficient ?? usual.backoffCoefficient,
-    maximumIntervalMs:
-      source.maximumInterval === undefined ? usual.maximumIntervalMs : durationMs(source.maximumInterval),
-  };
+function recordsOf(kind: StepKind | undefined, input: JsonObject): Pick<CompiledNode, "records"> {
+  const object = textOf(input["object"]);
+  return kind?.records === undefined || object === undefined ? {} : { records: { object, paths: kind.records } };
 }

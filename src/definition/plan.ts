@@ -11,10 +11,18 @@ export interface Plan {
   readonly blockMs: number;
 }
 
-export type PlanStep = EffectStep | BranchStep | FilterStep | ValuesStep;
+export type PlanStep =
+  | EffectStep
+  | BranchStep
+  | FilterStep
+  | ValuesStep
+  | ParallelStep
+  | IteratorStep
+  | OpenStep
+  | ItemStep;
 
 /** The task queue, without the installation's prefix, that a step's activity goes to. */
-export type QueueName = "runs" | "email";
+export type QueueName = "runs" | "http" | "code" | "email";
 
 interface StepBase {
   /** The step's id in the definition, or `<block id>.output` for what a block hands out. */
@@ -23,8 +31,10 @@ interface StepBase {
   readonly node: number;
   /** What people call the step: its name, else its id. */
   readonly name: string;
-  /** Whether the quick lane may do it. */
+  /** Whether the quick lane may do it; a loop or a parallel: with all that lies in it. */
   readonly quick: boolean;
+  /** Other steps of the run may be at work meanwhile: it lies in a parallel, or in a loop that does several items at once. */
+  readonly beside?: true;
   readonly queue: QueueName;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
@@ -72,13 +82,64 @@ export interface ValuesStep extends StepBase {
   readonly kind: "set" | "output";
 }
 
+/** Named branches that are walked beside one another, and join. */
+export interface ParallelStep extends StepBase {
+  readonly control: "parallel";
+  readonly kind: "parallel";
+  readonly branches: ReadonlyArray<{ readonly name: string; readonly steps: readonly PlanStep[] }>;
+}
+
+/** A loop. Doing the step itself closes the loop: that is when its items are over. */
+export interface IteratorStep extends StepBase {
+  readonly control: "iterator";
+  readonly kind: "iterator";
+  /** How many items are walked at once. */
+  readonly concurrency: number;
+  /** An item that fails ends the loop, unless it says `continue`. */
+  readonly onItemError: "fail" | "continue";
+  readonly open: OpenStep;
+  readonly steps: readonly PlanStep[];
+  readonly item: ItemStep;
+}
+
+/** Evaluates a loop's items and keeps them. Its path is the loop's with `.open`. */
+export interface OpenStep extends StepBase {
+  readonly control: "open";
+  readonly kind: "open";
+  /** How many items the body is given at a time; absent: one, by itself. */
+  readonly batch?: number;
+}
+
+/** Closes an item of a loop with what it gives. Its path is the loop's with the item's number: `each[42]`. */
+export interface ItemStep extends StepBase {
+  readonly control: "item";
+  readonly kind: "item";
+}
+
+/** How the walk of an item came out. */
+export type ItemEnd =
+  | { readonly kind: "succeeded" | "filtered" }
+  | { readonly kind: "failed"; readonly path: string; readonly code: string };
+
 /** What doing a step decided. Sealed in the ledger; the interpreter acts on nothing else. */
 export type Verdict =
   | { readonly kind: "done" }
   /** `index` of the branch taken; null when none holds. */
   | { readonly kind: "branch"; readonly index: number | null }
-  /** A filter that did not pass: the run ends here, as completed. */
+  /** A filter that did not pass: the item ends here, or the run, as completed. */
   | { readonly kind: "end" }
+  /** The run ends here, wherever the step lies. `path`: of the step that said so, where it lies in a loop. */
+  | { readonly kind: "stop"; readonly as: "completed" | "failed"; readonly path?: string }
+  /** How many items a loop has. What is done of them is never sealed: `from` is the first that is not. */
+  | {
+      readonly kind: "items";
+      readonly count: number;
+      readonly from?: number;
+      readonly done?: readonly number[];
+      /** Some of those that are over failed. */
+      readonly failed?: true;
+    }
+  | { readonly kind: "item"; readonly ended: ItemEnd["kind"] }
   | {
       readonly kind: "failed";
       readonly code: string;
@@ -87,15 +148,28 @@ export type Verdict =
     };
 
 /** Each node of a plan by its number. */
-export function planNodes(plan: Plan): PlanStep[] {
+export function planNodes(plan: Pick<Plan, "steps">): PlanStep[] {
   const nodes: PlanStep[] = [];
   const visit = (steps: readonly PlanStep[]): void => {
     for (const step of steps) {
       nodes[step.node] = step;
-      if (step.control === "branch") for (const branch of step.branches) visit(branch.steps);
-      if (step.onError?.steps) visit(step.onError.steps);
+      for (const part of partsOf(step)) visit(part);
     }
   };
   visit(plan.steps);
   return nodes;
+}
+
+/** The lists of steps that lie in a step. */
+export function partsOf(step: PlanStep): ReadonlyArray<readonly PlanStep[]> {
+  const handler = step.onError?.steps === undefined ? [] : [step.onError.steps];
+  switch (step.control) {
+    case "branch":
+    case "parallel":
+      return [...step.branches.map((branch) => branch.steps), ...handler];
+    case "iterator":
+      return [[step.open], step.steps, [step.item], ...handler];
+    default:
+      return handler;
+  }
 }

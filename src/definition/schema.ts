@@ -13,6 +13,8 @@ export const limits = {
   documentBytes: 1_048_576,
   steps: 200,
   nesting: 8,
+  /** Loops in one another. */
+  loops: 3,
   /** Lists and objects in one another, in the whole document. */
   values: 128,
   planBytes: 131_072,
@@ -110,6 +112,7 @@ interface StepBase {
   timeout?: string | undefined;
   retry?: z.output<typeof retrySchema> | undefined;
   onError?: OnErrorDefinition | undefined;
+  once?: string | undefined;
 }
 
 export interface BranchDefinition {
@@ -119,9 +122,26 @@ export interface BranchDefinition {
   output?: Record<string, Json> | undefined;
 }
 
+export interface ParallelBranchDefinition {
+  name: string;
+  steps: StepDefinition[];
+  output?: Record<string, Json> | undefined;
+}
+
+export interface IteratorDefinition {
+  items: Json;
+  batch?: number | undefined;
+  concurrency: number;
+  onItemError: "fail" | "continue";
+  steps: StepDefinition[];
+  output?: Record<string, Json> | undefined;
+}
+
 /** A step as written: an effect kind's `input` is checked by the kind itself. */
 export type StepDefinition =
   | (StepBase & { kind: "branch"; branches: BranchDefinition[] })
+  | (StepBase & { kind: "parallel"; branches: ParallelBranchDefinition[] })
+  | (StepBase & IteratorDefinition & { kind: "iterator" })
   | (StepBase & { kind: "filter"; when: Condition })
   | (StepBase & { kind: "set"; input: Record<string, Json> })
   | (StepBase & { kind: string; input: { [key: string]: Json } });
@@ -155,6 +175,25 @@ export function createStepShapes(step: z.ZodType<StepDefinition>) {
   return {
     control: {
       branch: z.strictObject({ ...stepBase, kind: z.literal("branch"), branches: z.array(branch).min(1).max(20) }),
+      parallel: z.strictObject({
+        ...stepBase,
+        kind: z.literal("parallel"),
+        branches: z
+          .array(z.strictObject({ name: idSchema, steps, output: outputSchema.optional() }))
+          .min(1)
+          .max(20),
+      }),
+      iterator: z.strictObject({
+        ...stepBase,
+        kind: z.literal("iterator"),
+        items: json,
+        batch: z.number().int().min(1).max(1_000).optional(),
+        concurrency: z.number().int().min(1).max(20).default(1),
+        onItemError: z.enum(["fail", "continue"]).default("fail"),
+        steps,
+        output: outputSchema.optional(),
+        onError: onError.optional(),
+      }),
       filter: z.strictObject({ ...stepBase, kind: z.literal("filter"), when: conditionSchema }),
       set: z.strictObject({ ...stepBase, kind: z.literal("set"), input: outputSchema, onError: onError.optional() }),
     },
@@ -165,6 +204,7 @@ export function createStepShapes(step: z.ZodType<StepDefinition>) {
       timeout: durationSchema.optional(),
       retry: retrySchema.optional(),
       onError: onError.optional(),
+      once: z.string().min(1).max(2_000).optional(),
     }),
   };
 }
@@ -172,7 +212,9 @@ export function createStepShapes(step: z.ZodType<StepDefinition>) {
 const shapes = createStepShapes(z.lazy(() => stepSchema));
 
 /** Kinds that the engine itself does; every other kind is looked up in the registry of step kinds. */
-export const controlKinds = ["branch", "filter", "set"] as const satisfies Array<keyof typeof shapes.control>;
+export const controlKinds = ["branch", "parallel", "iterator", "filter", "set"] as const satisfies Array<
+  keyof typeof shapes.control
+>;
 
 /** The step's kind decides its keys, so that a fault is named by the place it really is at. */
 const stepSchema: z.ZodType<StepDefinition> = z.unknown().transform((node, context): StepDefinition => {
@@ -203,6 +245,14 @@ export const documentShape = {
     })
     .optional(),
   output: outputSchema.optional(),
+  onFailure: z
+    .strictObject({
+      /** Who is told when runs fail, an address or a list of them; by default the workspace's alert addresses. */
+      notify: json.optional(),
+      /** Key of a workflow that is started with the failure as its input. */
+      workflow: keySchema.optional(),
+    })
+    .optional(),
 };
 
 /** A trigger: its id, its kind, and what the kind takes, defaults filled in unless expressions stand in it. */
@@ -230,6 +280,7 @@ export interface Definition {
       }
     | undefined;
   output?: Record<string, Json> | undefined;
+  onFailure?: { notify?: Json | undefined; workflow?: string | undefined } | undefined;
 }
 
 /** The schema of a definition whose triggers may be of these kinds. */

@@ -1,7 +1,7 @@
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import type { TriggerCheck, TriggerKind } from "../triggers/trigger-kind.ts";
-import { compileValue, ExpressionError, type Compiled } from "./expressions.ts";
+import { compileValue, ExpressionError, type Compiled, type Evaluation } from "./expressions.ts";
 import { property } from "./expressions/values.ts";
 import { issuesOf } from "./issues.ts";
 import type { TriggerDefinition } from "./schema.ts";
@@ -72,16 +72,21 @@ function evaluateEarly(
 ): { settings: JsonObject; issues: Issue[] } {
   const { compiled } = compileEarly(early, kind, at);
   try {
-    const settings = compiled.evaluate({
-      lookup: ([root, ...rest]) => (root === "settings" ? rest.reduce<Json | undefined>(property, values) : undefined),
-      timeZone: "UTC",
-      now: new Date(),
-    });
+    const settings = compiled.evaluate(evaluationOver(values));
     return { settings: isJsonObject(settings) ? settings : {}, issues: [] };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     return { settings: {}, issues: [{ path: error.at, message: error.message.slice(`${error.at}: `.length) }] };
   }
+}
+
+/** What expressions read that may name the workflow's settings only. */
+export function evaluationOver(settings: JsonObject): Evaluation {
+  return {
+    lookup: ([root, ...rest]) => (root === "settings" ? rest.reduce<Json | undefined>(property, settings) : undefined),
+    timeZone: "UTC",
+    now: new Date(),
+  };
 }
 
 /** Where a trigger stands in its definition. */

@@ -90,6 +90,7 @@ export function eachStep(
         for (const [i, branch] of step.branches.entries())
           walk(branch.steps, `${place}.branches[${i}].steps`, depth + 1);
       }
+      if ("items" in step) walk(step.steps, `${place}.steps`, depth + 1);
       if ("onError" in step && typeof step.onError === "object")
         walk(step.onError.steps ?? [], `${place}.onError.steps`, depth + 1);
     }
@@ -114,15 +115,16 @@ function checkTree(definition: Definition): Issue[] {
     else places.set(step.id, at);
     if (depth > limits.nesting)
       issues.push({ path: at, message: `blocks nest ${depth} deep; ${limits.nesting} are allowed` });
-    if ("branches" in step) issues.push(...checkBranches(step.branches, `${at}.branches`));
+    if (step.kind === "branch" && "branches" in step) issues.push(...checkBranches(step.branches, `${at}.branches`));
+    if (step.kind === "parallel" && "branches" in step) issues.push(...checkNames(step.branches, `${at}.branches`));
   });
+  issues.push(...checkLoops(definition.steps, "steps", 0));
   if (count > limits.steps) issues.push({ path: "steps", message: `${count} steps; ${limits.steps} are allowed` });
   return issues;
 }
 
 function checkBranches(branches: readonly BranchDefinition[], at: string): Issue[] {
-  const issues: Issue[] = [];
-  const names = new Set<string>();
+  const issues = checkNames(branches, at);
   const keys = branches.map((branch) =>
     Object.keys(branch.output ?? {})
       .toSorted()
@@ -133,9 +135,6 @@ function checkBranches(branches: readonly BranchDefinition[], at: string): Issue
     if (branch.when === undefined && i < branches.length - 1) {
       issues.push({ path: place, message: `only the last branch may have no "when": it is the else` });
     }
-    if (branch.name !== undefined && names.has(branch.name))
-      issues.push({ path: `${place}.name`, message: `the name "${branch.name}" is taken` });
-    if (branch.name !== undefined) names.add(branch.name);
     if (keys[i] !== keys[0]) {
       issues.push({
         path: `${place}.output`,
@@ -144,6 +143,37 @@ function checkBranches(branches: readonly BranchDefinition[], at: string): Issue
     }
   }
   return issues;
+}
+
+function checkNames(branches: ReadonlyArray<{ name?: string | undefined }>, at: string): Issue[] {
+  const names = branches.map(({ name }) => name);
+  return branches.flatMap(({ name }, i) =>
+    name !== undefined && names.indexOf(name) < i
+      ? [{ path: `${at}[${i}].name`, message: `the name "${name}" is taken` }]
+      : [],
+  );
+}
+
+/** Loops lie in one another only so deep: each level multiplies what a run does. */
+function checkLoops(steps: readonly StepDefinition[], at: string, depth: number): Issue[] {
+  return steps.flatMap((step, i) => {
+    const place = placeOf(at, i);
+    const isLoop = "items" in step;
+    if (isLoop && depth === limits.loops)
+      return [
+        {
+          path: place,
+          message: `loops nest deeper than ${limits.loops}; put the inner one into a workflow of its own`,
+        },
+      ];
+    const own = isLoop ? checkLoops(step.steps, `${place}.steps`, depth + 1) : [];
+    const branches = "branches" in step ? step.branches : [];
+    const inBranches = branches.flatMap((branch, j) =>
+      checkLoops(branch.steps, `${place}.branches[${j}].steps`, depth),
+    );
+    const handler = typeof step.onError === "object" ? (step.onError.steps ?? []) : [];
+    return [...own, ...inBranches, ...checkLoops(handler, `${place}.onError.steps`, depth)];
+  });
 }
 
 function checkSettings(definition: Definition, { settings: values, objects }: ValidationContext): Issue[] {

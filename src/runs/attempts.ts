@@ -7,6 +7,8 @@ import { workspaceColumns, type Workspace } from "../workspace.ts";
 import { beginGated, openStatuses, type RunKey, type StepFailure } from "./ledger.ts";
 import { triggerDocument } from "./lists.ts";
 import { knownParts, knownRows, loadRowsText, partsOf, type KnownRow, type Needs, type RunFacts } from "./scope.ts";
+import { addWait } from "./waits/open.ts";
+import { waitForSlot } from "./waits/park.ts";
 
 /** What an attempt or a block knows of its run from one statement. */
 export interface LoadedRun {
@@ -14,6 +16,8 @@ export interface LoadedRun {
   readonly workflowId: string;
   readonly workflowKey: string;
   readonly depth: number;
+  /** It holds no slot: whatever is to begin in it waits for one first (`waits/park.ts`). */
+  readonly waiting: boolean;
   /** Whether other runs may wait for this one's concurrency key. */
   readonly keyed: boolean;
   readonly facts: RunFacts;
@@ -25,6 +29,7 @@ interface RunColumns {
   workflowId: string;
   workflowKey: string;
   depth: number;
+  waiting: boolean;
   keyed: boolean;
   settings: JsonObject;
   startedAt: Date;
@@ -35,18 +40,19 @@ interface RunColumns {
 }
 
 const runColumns = (subs: string): string => `${workspaceColumns} as workspace, r.workflow_id as "workflowId",
-  f.key as "workflowKey", r.depth, r.concurrency_key is not null as keyed, r.settings, r.started_at as "startedAt",
+  f.key as "workflowKey", r.depth, r.status = 'waiting' as waiting, r.concurrency_key is not null as keyed, r.settings, r.started_at as "startedAt",
   r.scheduled_at as "scheduledAt", r.last_success_at as "lastSuccessAt", r.launched_by as "launchedBy",
   ${partsOf(triggerDocument(subs), subs)} as "triggerParts"`;
 const runJoins = `join tandem.workspaces w on w.id = r.workspace_id join tandem.workflows f on f.id = r.workflow_id`;
 
 function loadedRun(runId: string, row: RunColumns, subs: ReadonlyArray<readonly PathSegment[]>): LoadedRun {
-  const { workspace, workflowId, workflowKey, depth, keyed } = row;
+  const { workspace, workflowId, workflowKey, depth, waiting, keyed } = row;
   return {
     workspace,
     workflowId,
     workflowKey,
     depth,
+    waiting,
     keyed,
     facts: {
       settings: row.settings,
@@ -63,29 +69,45 @@ function loadedRun(runId: string, row: RunColumns, subs: ReadonlyArray<readonly 
   };
 }
 
-/** The run and every verdict sealed so far: where a block begins. Undefined: not open under this fence. */
+/** The run, and what is sealed of steps at these paths: where a block begins. Undefined: not open under this fence. */
 export async function loadRun(
   sql: Sql,
   key: RunKey,
-  triggerPaths: Needs["trigger"],
+  { trigger, paths }: { trigger: Needs["trigger"]; paths: readonly string[] },
 ): Promise<{ run: LoadedRun; verdicts: Map<string, Verdict> } | undefined> {
   const { rows } = await sql.query<RunColumns & { verdicts: { [path: string]: Verdict } | null }>({
     name: "load_run",
     text: `select ${runColumns("$3::jsonb")},
-             (select jsonb_object_agg(s.path, s.verdict) from tandem.step_results s where s.run_id = r.id) as verdicts
+             (select jsonb_object_agg(s.path, s.verdict) from tandem.step_results s
+               where s.run_id = r.id and s.path = any($4::text[])) as verdicts
            from tandem.runs r ${runJoins}
            where r.id = $1::uuid and r.fence = $2::integer and r.status in ${openStatuses}`,
-    values: [key.runId, key.fence, JSON.stringify(triggerPaths)],
+    values: [key.runId, key.fence, JSON.stringify(trigger), paths],
   });
   const row = rows[0];
   if (row === undefined) return undefined;
-  return { run: loadedRun(key.runId, row, triggerPaths), verdicts: new Map(Object.entries(row.verdicts ?? {})) };
+  return { run: loadedRun(key.runId, row, trigger), verdicts: new Map(Object.entries(row.verdicts ?? {})) };
+}
+
+/** What is sealed of steps at these paths. */
+export async function loadVerdicts(
+  sql: Sql,
+  runId: string,
+  paths: readonly string[],
+): Promise<Array<[string, Verdict]>> {
+  if (paths.length === 0) return [];
+  const { rows } = await sql.query<{ path: string; verdict: Verdict }>({
+    name: "load_verdicts",
+    text: `select path, verdict from tandem.step_results where run_id = $1::uuid and path = any($2::text[])`,
+    values: [runId, paths],
+  });
+  return rows.map(({ path, verdict }) => [path, verdict]);
 }
 
 /** How an ordinary attempt begins. */
 export type Beginning =
   | { readonly kind: "sealed"; readonly verdict: Verdict; readonly outcome: string | null }
-  /** The step waits for its next try: the run must wait for this first. */
+  /** The step waits for something, or for a slot: the run must wait for this first. */
   | { readonly kind: "waiting"; readonly waitId: string }
   | {
       readonly kind: "begun";
@@ -114,22 +136,23 @@ export async function beginAttempt(sql: Sql, key: RunKey, path: string, needs: N
   >({
     name: "begin_attempt",
     text: `with gate as (
-        select r.id as run_id from tandem.runs r where r.id = $1::uuid and r.fence = $2::integer and r.status in ${openStatuses}
+        select r.id as run_id, r.status from tandem.runs r where r.id = $1::uuid and r.fence = $2::integer and r.status in ${openStatuses}
       ), sealed as (
         select s.verdict, s.outcome from tandem.step_results s where s.run_id = $1::uuid and s.path = $3::text
       ), waiting as (
-        select w.id, w.until from tandem.waits w where w.run_id = $1::uuid and w.id like $6::text and w.settled_at is null
+        select w.id, w.due_at, w.beside from tandem.waits w where w.run_id = $1::uuid and w.id like $6::text and w.settled_at is null
       ), paused as (
         -- A run that was started anew while it waited gives its slot back.
-        update tandem.runs r set status = 'waiting', due_at = w.until from gate g, waiting w
-        where r.id = g.run_id and r.status <> 'waiting' and not exists (select 1 from sealed)
+        update tandem.runs r set status = 'waiting', due_at = w.due_at from gate g, waiting w
+        where r.id = g.run_id and r.status in ('starting', 'running') and r.fence = $2::integer and not w.beside
+          and not exists (select 1 from sealed)
       ), before as (
         select coalesce(max(a.number), 0) as number, count(*) filter (where a.counts) as counted
         from tandem.step_attempts a where a.run_id = $1::uuid and a.path = $3::text
       ), attempt as (
         insert into tandem.step_attempts (run_id, path, number)
         select g.run_id, $3::text, b.number + 1 from gate g, before b
-        where not exists (select 1 from sealed) and not exists (select 1 from waiting)
+        where g.status <> 'waiting' and not exists (select 1 from sealed) and not exists (select 1 from waiting)
         returning number
       )
       select ${runColumns("$4::jsonb")}, (select verdict from sealed) as verdict, (select outcome from sealed) as outcome,
@@ -150,6 +173,7 @@ export async function beginAttempt(sql: Sql, key: RunKey, path: string, needs: N
   if (row === undefined) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
   if (row.verdict !== null) return { kind: "sealed", verdict: row.verdict, outcome: row.outcome };
   if (row.waitId !== null) return { kind: "waiting", waitId: row.waitId };
+  if (row.waiting) return { kind: "waiting", waitId: await waitForSlot(sql, key, path) };
   if (row.attempt === null) throw new Error(`No attempt row was made for ${path} of run ${key.runId}.`);
   return {
     kind: "begun",
@@ -183,7 +207,7 @@ export function pauseAfter(policy: RetryPolicy, counted: number): number {
 export async function failAttempt(
   sql: Sql,
   key: RunKey,
-  failed: { path: string; attempt: number; error: StepFailure; startedAt: Date; pauseMs: number },
+  failed: { path: string; attempt: number; error: StepFailure; startedAt: Date; pauseMs: number; beside?: boolean },
 ): Promise<NextTry> {
   const statement = beginGated(key);
   const p = statement.param;
@@ -199,28 +223,37 @@ export async function failAttempt(
   );
   if (waits) {
     const until = `clock_timestamp() + ${p(failed.pauseMs, "double precision")} * interval '1 millisecond'`;
-    statement.with(
-      "waiting",
-      `insert into tandem.waits (run_id, id, kind, until) select g.run_id, ${p(waitId, "text")}, 'retry', ${until} from gate g returning until`,
-    );
-    statement.with(
-      "paused",
-      `update tandem.runs r set status = 'waiting', due_at = w.until from gate g, waiting w where r.id = g.run_id`,
-    );
+    addWait(statement, {
+      path: failed.path,
+      waitId,
+      kind: "retry",
+      until,
+      beside: failed.beside === true,
+      fence: key.fence,
+    });
   }
   const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
   if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
   return waits ? { kind: "wait", waitId } : { kind: "soon", inMs: failed.pauseMs };
 }
 
-/** Whether the wait is over; says, committed, that the run has read it. A wait that is not there is over. */
-export async function readWait(sql: Sql, runId: string, waitId: string): Promise<boolean> {
+/**
+ * Whether the wait is over; says, committed, that the run has read it, or which workflow waits for it. A
+ * wait that is not there is over.
+ */
+export async function readWait(
+  sql: Sql,
+  { runId, waitId, waiter }: { runId: string; waitId: string; waiter?: string | undefined },
+): Promise<boolean> {
   const { rows } = await sql.query<{ settled: boolean }>({
     name: "read_wait",
     text: `with w as (
         update tandem.waits set read_at = coalesce(read_at, now()) where run_id = $1::uuid and id = $2::text and settled_at is not null returning 1
+      ), waiting as (
+        update tandem.waits set waiter = $3::text
+        where run_id = $1::uuid and id = $2::text and settled_at is null and waiter is distinct from $3::text
       ) select exists (select 1 from w) or not exists (select 1 from tandem.waits where run_id = $1::uuid and id = $2::text) as settled`,
-    values: [runId, waitId],
+    values: [runId, waitId, waiter ?? null],
   });
   return rows[0]?.settled === true;
 }

@@ -38,4 +38,4 @@ function failure(message: string): Verdict {
 }
 
 // Activation refuses a key that names a step.
-const noSteps = { byId: new Map(), handlerOf: new Map() };
+const noSteps = { byId: new Map(), handlerOf: new Map(), loopsOf: new Map() };

@@ -1,18 +1,20 @@
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import type { Lookup, PathSegment, Reference } from "../definition/expressions.ts";
-import type { PlanStep } from "../definition/plan.ts";
+import { partsOf as blocksOf, type ParallelStep, type PlanStep } from "../definition/plan.ts";
 import type { Sql } from "../sql.ts";
 
 /** What the ledger must give so that a step's expressions can be read: nothing else is loaded (§8). */
 export interface Needs {
   /** Paths below `trigger`. */
   readonly trigger: ReadonlyArray<readonly PathSegment[]>;
-  /** Results of earlier steps, by ledger path. */
+  /** Results of earlier steps, by the names of their rows; `addressed` makes ledger paths of these. */
   readonly rows: ReadonlyArray<{
     readonly path: string;
     readonly subs: ReadonlyArray<readonly PathSegment[]>;
     readonly error: boolean;
   }>;
+  /** Ids of the loops whose item is read. */
+  readonly loops: readonly string[];
 }
 
 /** What is known of one earlier step: the parts of its output that were asked for. */
@@ -30,38 +32,69 @@ export interface RunFacts {
   readonly workspace: JsonObject;
 }
 
-/** The step whose `onError` steps a node lies in: what `error` reads there. */
-export type Handlers = ReadonlyMap<number, string>;
-
 /** What a plan's references mean, precomputed once a version. */
 export interface PlanIndex {
   readonly byId: ReadonlyMap<string, PlanStep>;
-  /** Node number → id of the step whose failure it handles. */
-  readonly handlerOf: Handlers;
+  /** Node number → id of the step whose failure it handles: what `error` reads there. */
+  readonly handlerOf: ReadonlyMap<number, string>;
+  /** Node number → ids of the loops in whose items it lies, the outermost first. */
+  readonly loopsOf: ReadonlyMap<number, readonly string[]>;
 }
 
-export function indexPlan(nodes: readonly PlanStep[]): PlanIndex {
+/** Indexes a plan's steps. */
+export function indexPlan(plan: readonly PlanStep[]): PlanIndex {
   const byId = new Map<string, PlanStep>();
   const handlerOf = new Map<number, string>();
-  const visit = (steps: readonly PlanStep[], failed: string | undefined): void => {
+  const loopsOf = new Map<number, readonly string[]>();
+  const visit = (steps: readonly PlanStep[], failed: string | undefined, loops: readonly string[]): void => {
     for (const step of steps) {
+      if (!byId.has(step.id)) byId.set(step.id, step);
       if (failed !== undefined) handlerOf.set(step.node, failed);
-      if (step.control === "branch") for (const branch of step.branches) visit(branch.steps, failed);
-      if (step.onError?.steps) visit(step.onError.steps, step.id);
+      if (loops.length > 0) loopsOf.set(step.node, loops);
+      for (const block of blocksOf(step)) {
+        const isHandler = block === step.onError?.steps;
+        const isOutside = isHandler || step.control !== "iterator" || block[0] === step.open;
+        visit(block, isHandler ? step.id : failed, isOutside ? loops : [...loops, step.id]);
+      }
     }
   };
-  for (const step of nodes) if (!byId.has(step.id)) byId.set(step.id, step);
-  visit(
-    nodes.filter((step) => step.onError?.steps !== undefined),
-    undefined,
-  );
-  return { byId, handlerOf };
+  visit(plan, undefined, []);
+  return { byId, handlerOf, loopsOf };
+}
+
+/** The ledger path of a row that is read at `path`: a row in a loop is that of the same item. */
+export function addressOf(row: string, path: string, { byId, loopsOf }: PlanIndex): string {
+  const [id = row] = row.split(".", 1);
+  const step = byId.get(id);
+  const depth = step === undefined ? 0 : (loopsOf.get(step.node)?.length ?? 0);
+  return prefixOf(path, depth) + row;
+}
+
+/** The needs with the ledger paths of their rows, seen from `path`. */
+export function addressed(needs: Needs, path: string, index: PlanIndex): Needs {
+  if (index.loopsOf.size === 0) return needs;
+  return { ...needs, rows: needs.rows.map((row) => ({ ...row, path: addressOf(row.path, path, index) })) };
+}
+
+/** `each[42].inner[3].` of `each[42].inner[3].update` at depth 2. */
+export function prefixOf(path: string, depth: number): string {
+  let end = 0;
+  for (let loop = 0; loop < depth; loop++) end = path.indexOf("]", end) + 1;
+  return depth === 0 ? "" : `${path.slice(0, end)}.`;
+}
+
+/** The number of the item at `path`, in the loop at this depth: 42 of `each[42].update` at depth 0. */
+export function itemIndex(path: string, depth: number): number {
+  const prefix = prefixOf(path, depth + 1);
+  return Number(prefix.slice(prefix.lastIndexOf("[") + 1, -2));
 }
 
 /** What must be loaded for these references, seen from `node`. */
 export function needsOf(references: readonly Reference[], index: PlanIndex, node: number): Needs {
   const trigger = new Map<string, readonly PathSegment[]>();
   const rows = new Map<string, { subs: Map<string, readonly PathSegment[]>; error: boolean }>();
+  const loops = new Set<string>();
+  const around = index.loopsOf.get(node) ?? [];
   const need = (path: string, sub: readonly PathSegment[] | undefined, error = false): void => {
     const row = rows.get(path) ?? { subs: new Map(), error: false };
     if (sub !== undefined) row.subs.set(pathKey(sub), sub);
@@ -72,11 +105,14 @@ export function needsOf(references: readonly Reference[], index: PlanIndex, node
     const [root, ...rest] = path;
     if (root === "trigger") trigger.set(pathKey(rest), rest);
     else if (root === "error") need(index.handlerOf.get(node) ?? "", undefined, true);
-    else if (typeof root === "string") needStep(root, rest, index, need);
+    else if (typeof root === "string" && around.includes(root)) {
+      if (rest[0] !== "index") loops.add(root);
+    } else if (typeof root === "string") needStep(root, rest, index, need);
   }
   return {
     trigger: [...trigger.values()],
     rows: [...rows].map(([path, row]) => ({ path, subs: [...row.subs.values()], error: row.error })),
+    loops: [...loops],
   };
 }
 
@@ -93,20 +129,31 @@ function needStep(
     if (rest[0] !== "branch") need(`${id}.output`, rest[0] === "output" ? rest.slice(1) : []);
     return;
   }
+  if (step.control === "parallel") {
+    for (const { name } of step.branches)
+      if (rest.length === 0 || rest[0] === name) need(`${id}.${name}.output`, rest.slice(1));
+    return;
+  }
   const own = step.onError !== undefined && (rest[0] === "ok" || rest[0] === "error" || rest.length === 0);
   need(id, own && rest.length > 0 ? undefined : rest, own);
   if (step.onError?.steps !== undefined) need(`${id}.output`, rest);
+}
+
+/** What a lookup reads: rows by their names, items by their loops' ids. */
+export interface Readable {
+  readonly facts: RunFacts;
+  readonly trigger: ReadonlyMap<string, Json>;
+  row(name: string): KnownRow | undefined;
+  /** An item's value, and its number. */
+  item?(loop: string): { readonly value: Json; readonly index: number };
 }
 
 /**
  * Reads paths out of what is known. A path through null or through something that is not an object or
  * a list is missing (undefined), never null.
  */
-export function createLookup(
-  known: { facts: RunFacts; trigger: ReadonlyMap<string, Json>; row(path: string): KnownRow | undefined },
-  index: PlanIndex,
-  node: number,
-): Lookup {
+export function createLookup(known: Readable, index: PlanIndex, node: number): Lookup {
+  const around = index.loopsOf.get(node) ?? [];
   const { facts } = known;
   return (path) => {
     const [root, ...rest] = path;
@@ -124,9 +171,21 @@ export function createLookup(
       case undefined:
         return undefined;
       default:
-        return typeof root === "string" ? stepValue(root, rest, index, known.row) : undefined;
+        if (typeof root !== "string") return undefined;
+        if (!around.includes(root)) return stepValue(root, rest, index, known.row);
+        return itemValue(index.byId.get(root), known.item?.(root) ?? { value: null, index: 0 }, rest);
     }
   };
+}
+
+/** In a loop: the item, or the batch of items, and its number. */
+function itemValue(
+  step: PlanStep | undefined,
+  { value, index }: { value: Json; index: number },
+  rest: readonly PathSegment[],
+): Json | undefined {
+  const name = step?.control === "iterator" && step.open.batch !== undefined ? "items" : "item";
+  return walk({ [name]: value, index }, rest);
 }
 
 function stepValue(
@@ -137,6 +196,7 @@ function stepValue(
 ): Json | undefined {
   const step = index.byId.get(id);
   if (step?.control === "branch") return branchValue(id, rest, row);
+  if (step?.control === "parallel") return parallelValue(step, rest, row);
   const own = row(id);
   if (step === undefined || own === undefined) return undefined;
   if (step.onError !== undefined) {
@@ -162,6 +222,20 @@ function branchValue(
   const own = row(id);
   if (own === undefined || rest.length > 0) return own && fromParts(own.parts, rest);
   return { ...asObject(fromParts(own.parts, [])), output: (handedOut && fromParts(handedOut.parts, [])) ?? null };
+}
+
+/** A parallel gives what its branches handed out, by their names. */
+function parallelValue(
+  { id, branches }: ParallelStep,
+  [name, ...rest]: readonly PathSegment[],
+  row: (path: string) => KnownRow | undefined,
+): Json | undefined {
+  const given = (branch: string, path: readonly PathSegment[]): Json | undefined => {
+    const known = row(`${id}.${branch}.output`);
+    return known && fromParts(known.parts, path);
+  };
+  if (name !== undefined) return given(String(name), rest);
+  return Object.fromEntries(branches.map((branch) => [branch.name, given(branch.name, []) ?? null]));
 }
 
 /** What is known at a path of a step's output; undefined: nothing. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Worker, type InjectedSinks, type WorkerOptions } from "@temporalio/worker";
 import type { Activities, RunSinks } from "../activities/contract.ts";
 import { projectRoot, type Config } from "../config.ts";
+import type { QueueName } from "../definition/plan.ts";
 import type { TemporalLink } from "./temporal.ts";
 
 /** Where `npm run build` puts the bundled workflows. */
@@ -10,7 +11,7 @@ const builtBundle = join(projectRoot, "dist", "workflow-bundle.js");
 
 /**
  * The workers of one process, one for each queue: `<prefix>-runs` (workflow tasks, blocks of quick
- * steps, record steps) and `<prefix>-email`. `bundle` is for tests, which build one for all.
+ * steps, record steps), `-http`, `-code` and `-email`. `bundle` is for tests, which build one for all.
  */
 export async function createWorkers(parts: {
   link: TemporalLink;
@@ -49,10 +50,17 @@ export async function createWorkers(parts: {
       nonStickyToStickyPollRatio: 0.5,
       stickyQueueScheduleToStartTimeout: "3s",
     }),
-    Worker.create({
-      ...common,
-      taskQueue: `${queuePrefix}-email`,
-      maxConcurrentActivityTaskExecutions: config.WORKER_EMAIL_CONCURRENCY,
-    }),
+    ...Object.entries(concurrencies(config)).map(([queue, most]) =>
+      Worker.create({ ...common, taskQueue: `${queuePrefix}-${queue}`, maxConcurrentActivityTaskExecutions: most }),
+    ),
   ]);
+}
+
+/** How many steps of each queue that is for activities only are done at once. */
+function concurrencies(config: Config): Record<Exclude<QueueName, "runs">, number> {
+  return {
+    http: config.WORKER_HTTP_CONCURRENCY,
+    code: config.WORKER_CODE_CONCURRENCY,
+    email: config.WORKER_EMAIL_CONCURRENCY,
+  };
 }

@@ -211,10 +211,10 @@ test("a run that waits gives its slot to others and gets one again before new ru
   expect((await admitAll(workspaceId)).map((run) => run.runId)).toEqual([next]);
   await enqueue(pool, workflows[0]!);
   await close(next);
-  expect(await readWait(pool, waiting, "tell#1")).toBe(false);
+  expect(await readWait(pool, { runId: waiting, waitId: "tell#1" })).toBe(false);
   await pool.query("update tandem.runs set due_at = now() where id = $1", [waiting]);
   expect(await admitAll(workspaceId)).toMatchObject([{ runId: waiting, resumed: true }]);
-  expect(await readWait(pool, waiting, "tell#1")).toBe(true);
+  expect(await readWait(pool, { runId: waiting, waitId: "tell#1" })).toBe(true);
 });
 
 /** A run that has waited and whose moment has come. */

@@ -10,7 +10,7 @@ const records = Array.from({ length: 1_234 }, (_, number) => ({ number, name: `R
 
 async function load(runId: string, ...paths: string[][]): Promise<Map<string, unknown>> {
   await pool.query("update tandem.runs set status = 'running', started_at = now() where id = $1", [runId]);
-  const loaded = await loadRun(pool, { runId, fence: 1 }, paths);
+  const loaded = await loadRun(pool, { runId, fence: 1 }, { trigger: paths, paths: [] });
   return new Map(loaded?.run.trigger);
 }
 

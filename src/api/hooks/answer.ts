@@ -30,7 +30,7 @@ export function evaluateAnswer(
 }
 
 // Activation refuses an answer that names a step.
-const noSteps = { byId: new Map(), handlerOf: new Map() };
+const noSteps = { byId: new Map(), handlerOf: new Map(), loopsOf: new Map() };
 
 /** Documents are shown as if they came from nowhere: what a sender said in them must not reach our own pages. */
 const guarded = {

@@ -24,6 +24,18 @@ export function givenBy(node: CompiledNode, nodes: readonly CompiledNode[], kind
     const output = handedOut(step.branches[0]?.steps ?? [], nodes);
     return new Map<string, Known>([...named("branch"), ["output", { keys: output ?? new Map(), sure: true }]]);
   }
+  if (step.control === "parallel") {
+    const branches = step.branches.map(({ name, steps }): [string, Known] => [
+      name,
+      { keys: handedOut(steps, nodes) ?? new Map(), sure: true },
+    ]);
+    return new Map(branches);
+  }
+  if (step.control === "iterator") {
+    const counts: Known = { keys: keysOf(["total", "succeeded", "failed", "filtered"]), sure: true };
+    const own = new Map<string, Known>([...named("results"), ...named("failures"), ["counts", counts]]);
+    return step.onError === undefined ? own : afterErrors(own, handedOut(step.onError.steps ?? [], nodes));
+  }
   if (step.control === "filter") return new Map(named("passed"));
   const own = step.control === "values" ? keysOf(node.gives ?? []) : keysOfSchema(kinds[step.kind]?.output);
   if (step.onError === undefined || own === undefined) return own;

@@ -22,7 +22,9 @@ interface Kinds {
 /** Checks that every path an expression reads is there at that point: in scope, and a key that is given. */
 export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Issue[] {
   const { definition, plan, nodes } = compiled;
-  const places = new Map(nodes.filter(({ step }) => step.kind !== "output").map(({ step, at }) => [step.id, at]));
+  const places = new Map(
+    nodes.filter(({ step }) => !["output", "open", "item"].includes(step.kind)).map(({ step, at }) => [step.id, at]),
+  );
   const issues: Issue[] = [];
   const check = (references: readonly Reference[] | undefined, scope: Scope): void => {
     for (const reference of references ?? []) {
@@ -39,14 +41,19 @@ export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Iss
       if (node === undefined) continue;
       check(node.input?.references, isOutside(step, kinds) ? withSecrets(scope, kinds) : scope);
       check(node.when?.references, scope);
-      if (step.control === "branch") {
+      if (step.control === "branch" || step.control === "parallel") {
         for (const [i, branch] of step.branches.entries()) {
           check(node.branches?.[i]?.when?.references, scope);
           walk(branch.steps, scope);
         }
       }
+      if (step.control === "iterator") {
+        check(nodes[step.open.node]?.input?.references, scope);
+        const name = step.open.batch === undefined ? "item" : "items";
+        walk([...step.steps, step.item], new Map([...scope, [step.id, keysOf([name, "index"])]]));
+      }
       if (step.onError?.steps) walk(step.onError.steps, new Map([...scope, ["error", undefined]]));
-      if (step.kind !== "output") scope.set(step.id, givenBy(node, nodes, kinds.kinds));
+      if (step.kind !== "output" && step.kind !== "item") scope.set(step.id, givenBy(node, nodes, kinds.kinds));
     }
     return scope;
   };

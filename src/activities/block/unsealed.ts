@@ -1,0 +1,48 @@
+import type { StepRow } from "../../runs/ledger.ts";
+
+/**
+ * Results that changed nothing and ride with the next write of the walk that they are of (DURABILITY.md
+ * §5). Walks beside one another have lanes of their own: `""` is the walk that they come from, `".0"`
+ * one of these. What a walk builds upon is sealed before it acts, so its own rows go with its next
+ * write, and those of the walks around it, and of those that it had beside it, before that.
+ */
+export function createUnsealed(seal: (rows: readonly StepRow[]) => Promise<void>) {
+  const lanes = new Map<string, StepRow[]>();
+  let sealing: Promise<void> = Promise.resolve();
+
+  async function sealLanes(wanted: (lane: string) => boolean): Promise<void> {
+    const taken = [...lanes].filter(([lane]) => wanted(lane));
+    for (const [lane] of taken) lanes.delete(lane);
+    const rows = taken.flatMap(([, own]) => own);
+    if (rows.length > 0) sealing = sealing.then(() => seal(rows));
+    // Another walk may be sealing what this one builds upon.
+    await sealing;
+  }
+
+  return {
+    add(lane: string, row: StepRow): void {
+      lanes.set(lane, [...(lanes.get(lane) ?? []), row]);
+    },
+    /** Rows that ride with a write of this walk; `sealed` says that it is committed. */
+    ridersOf(lane: string): { readonly rows: readonly StepRow[]; sealed(): void } {
+      const rows = lanes.get(lane) ?? [];
+      return {
+        rows,
+        sealed: () =>
+          lanes.set(
+            lane,
+            (lanes.get(lane) ?? []).filter((row) => !rows.includes(row)),
+          ),
+      };
+    },
+    /** Seals what other walks have left that a step of this one may build upon. */
+    sealAround: (lane: string) =>
+      sealLanes((other) => other !== lane && (lane.startsWith(`${other}.`) || other.startsWith(`${lane}.`))),
+    sealAll: () => sealLanes(() => true),
+    find: (path: string): StepRow | undefined => [...lanes.values()].flat().find((row) => row.path === path),
+    clear: () => lanes.clear(),
+    all: (): StepRow[] => [...lanes.values()].flat(),
+  };
+}
+
+export type Unsealed = ReturnType<typeof createUnsealed>;

@@ -1,0 +1,257 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  defineSignal,
+  executeChild,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  proxyLocalActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from "@temporalio/workflow";
+import type {
+  Activities,
+  BlockResult,
+  BlockScope,
+  Halt,
+  LoopInput,
+  RunEnding,
+  VersionKey,
+} from "../activities/contract.ts";
+import type { At, Executor } from "../definition/interpret.ts";
+import { planNodes, type ItemEnd, type IteratorStep, type PlanStep, type Verdict } from "../definition/plan.ts";
+import { createProgress } from "./progress.ts";
+
+/** Rung when something the workflow waits for was settled: it says "look", nothing else. */
+export const doorbell = defineSignal("doorbell");
+
+/** A run looks at its wait by itself this often, should every ring be lost. */
+const lookAgain = "3 minutes";
+/** Longer than a step's own time by this: the activity ends itself, Temporal only when it cannot. */
+const graceMs = 30_000;
+
+/** Activities in the worker's own process. They never throw; a try that is lost with its worker is repeated. */
+export const local = proxyLocalActivities<Pick<Activities, "runBlock" | "readWait" | "closeRun" | "park">>({
+  startToCloseTimeout: "8s",
+  retry: { maximumAttempts: 3, initialInterval: "100ms" },
+});
+
+/** Whose steps are walked, and where. */
+export interface Walked {
+  readonly key: VersionKey;
+  readonly queuePrefix: string;
+  readonly steps: readonly PlanStep[];
+  /** Of a loop's own workflow. */
+  readonly loop?: string;
+  /** Begins no further items of its loop, so that it can go on in a new execution. */
+  resting?(): boolean;
+}
+
+/** What walks a plan in a workflow: steps are activities, quick ones in blocks, loops workflows of their own. */
+export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked) {
+  const { runId, fence } = key;
+  const nodes = planNodes({ steps });
+  const verdicts = new Map<string, Verdict>();
+  /** Steps that a block handed back: they are done as activities. */
+  const handedBack = new Set<string>();
+  const progress = createProgress();
+  let [rings, underWay, waiting] = [0, 0, 0];
+  let closed: RunEnding | undefined;
+  setHandler(doorbell, () => {
+    rings += 1;
+  });
+
+  const executor: Executor = {
+    execute: (step, path, at, ended) => counted(() => execute(step, { path, at, ended })),
+    enter: (step, path, at) => counted(() => enter(step, path, at)),
+    resting: () => resting?.() === true,
+  };
+
+  async function counted<T>(work: () => Promise<T>): Promise<T> {
+    underWay += 1;
+    try {
+      return await work();
+    } finally {
+      underWay -= 1;
+    }
+  }
+
+  interface Doing {
+    readonly path: string;
+    readonly at: At;
+    readonly ended?: ItemEnd | undefined;
+  }
+
+  async function execute(step: PlanStep, doing: Doing): Promise<Verdict | "halt"> {
+    const { path } = doing;
+    const verdict = verdicts.get(path) ?? (await decide(step, doing));
+    if (step.control === "item" && verdict !== "halt") forget(`${path}.`);
+    return verdict;
+  }
+
+  async function decide(step: PlanStep, doing: Doing): Promise<Verdict | "halt"> {
+    const { path, at } = doing;
+    // A loop that is walked here is opened and closed by activities.
+    const isQuick = step.quick && step.control !== "open" && step.control !== "iterator";
+    while (isQuick && !handedBack.has(path)) {
+      const block = await runBlock(step, path, at);
+      if (closed !== undefined || at.stopped()) return "halt";
+      const verdict = verdicts.get(path);
+      if (verdict !== undefined) return verdict;
+      if (block.halt?.why !== "time" && block.halt?.why !== "slot") break;
+    }
+    return ordinary(step, doing);
+  }
+
+  async function enter(step: PlanStep, path: string, at: At): Promise<Verdict | "halt" | "walk"> {
+    if (step.control !== "iterator") return "walk";
+    return verdicts.get(path) ?? (step.quick ? quickLoop(step, path, at) : loopOfItsOwn(step, path, at));
+  }
+
+  /** Blocks do the loop, one after the other; a step of it that they hand back is done in between. */
+  async function quickLoop(step: IteratorStep, path: string, at: At): Promise<Verdict | "halt"> {
+    for (;;) {
+      const { halt } = await runBlock(step, path, at);
+      if (closed !== undefined || at.stopped()) return "halt";
+      const verdict = verdicts.get(path);
+      if (verdict !== undefined) return verdict;
+      if (halt?.why === "time" || halt?.why === "slot") continue;
+      const inner = halt?.at === undefined ? undefined : nodes[halt.at.node];
+      if (inner !== undefined && halt?.at !== undefined) await ordinary(inner, { path: halt.at.path, at });
+      // A run that is not open hears of its cancel there.
+      else if (halt?.why === "fenced") await ordinary(step.open, { path: `${path}.open`, at });
+      else await sleep("1 second");
+    }
+  }
+
+  async function loopOfItsOwn(step: IteratorStep, path: string, at: At): Promise<Verdict | "halt"> {
+    const input: LoopInput = { ...key, step, path, prefix: at.prefix, queuePrefix };
+    const scope = new CancellationScope();
+    const walking = scope.run(() =>
+      executeChild<(input: LoopInput) => Promise<Verdict>>("loop", {
+        args: [input],
+        workflowId: `${runId}:${fence}:${path}`,
+        parentClosePolicy: ParentClosePolicy.TERMINATE,
+        staticSummary: step.name,
+      }),
+    );
+    const over = walking.then(
+      () => true,
+      () => true,
+    );
+    let isOver = false;
+    void over.then(() => (isOver = true));
+    progress.begin(path);
+    await Promise.race([over, condition(() => isOver || at.stopped())]);
+    if (!isOver && at.stopped()) scope.cancel();
+    const verdict = await walking.catch((error: unknown) => {
+      if (at.stopped() && isCancellation(error)) return "halt" as const;
+      throw error;
+    });
+    if (verdict !== "halt") progress.note(path, verdict);
+    return verdict;
+  }
+
+  async function runBlock(step: PlanStep, path: string, at: At): Promise<BlockResult> {
+    const scope: BlockScope | undefined = at.scope && { ...at.scope, prefix: at.prefix };
+    const block = await local.runBlock
+      .executeWithOptions({ summary: summaryOf(steps, step) }, [
+        { ...key, from: path, ...(scope === undefined ? {} : { scope }) },
+      ])
+      .catch(lost<BlockResult>({ steps: {} }));
+    for (const [done, verdict] of Object.entries(block.steps)) {
+      verdicts.set(done, verdict);
+      progress.note(done, verdict);
+    }
+    closed = block.ending;
+    const { halt } = block;
+    if (halt?.at !== undefined && halt.why !== "time") handedBack.add(halt.at.path);
+    if (halt !== undefined) await pause(halt, at);
+    return block;
+  }
+
+  async function pause(halt: Halt, at: At): Promise<void> {
+    if (halt.why === "retry") await sleep(halt.inMs);
+    if (halt.why === "wait" || halt.why === "slot") await settled(halt.waitId, at);
+  }
+
+  /** Waits until the wait is settled, or what the walk lies in is over. */
+  async function settled(waitId: string, at: At, beside = false): Promise<void> {
+    waiting += 1;
+    // Every walk here waits: the run needs no slot.
+    if (beside && waiting === underWay) await local.park(key).catch(lost(false));
+    try {
+      for (;;) {
+        const heard = rings;
+        const wait = { runId, waitId, ...(loop === undefined ? {} : { waiter: workflowInfo().workflowId }) };
+        const settledNow = await local.readWait.executeWithOptions({ summary: waitId }, [wait]).catch(lost(false));
+        if (settledNow || at.stopped()) return;
+        await condition(() => rings > heard || at.stopped(), lookAgain);
+      }
+    } finally {
+      waiting -= 1;
+    }
+  }
+
+  async function ordinary(step: PlanStep, { path, at, ended }: Doing): Promise<Verdict | "halt"> {
+    const { runStep } = proxyActivities<Pick<Activities, "runStep">>({
+      taskQueue: `${queuePrefix}-${step.queue}`,
+      startToCloseTimeout: step.timeoutMs + graceMs,
+      heartbeatTimeout: "5s",
+      retry: { initialInterval: "250ms", backoffCoefficient: 2, maximumInterval: "5s" },
+      summary: step.name === step.id ? step.id : `${step.name} (${step.id})`,
+    });
+    for (;;) {
+      progress.begin(path);
+      const input = { ...key, node: step.node, path, ...(ended === undefined ? {} : { ended }) };
+      const answer = await runStep(input).catch(verdictOfFailure);
+      if ("verdict" in answer) {
+        progress.note(path, answer.verdict);
+        return answer.verdict;
+      }
+      progress.wait(path);
+      await settled(answer.waitId, at, step.beside === true);
+      if (at.stopped()) return "halt";
+    }
+  }
+
+  function forget(prefix: string): void {
+    progress.forget(prefix);
+    for (const path of verdicts.keys()) if (path.startsWith(prefix)) verdicts.delete(path);
+    for (const path of handedBack) if (path.startsWith(prefix)) handedBack.delete(path);
+  }
+
+  return {
+    executor,
+    states: () => progress.states(),
+    /** How the run ended, if a block has closed it. */
+    closed: () => closed,
+  };
+}
+
+/** A local activity that was lost with its worker, or hung, counts as one that did nothing. */
+export function lost<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof ActivityFailure && !isCancellation(error)) return instead;
+    throw error;
+  };
+}
+
+/** A step that failed for good ends its activity as failed; the sealed verdict rides along. */
+function verdictOfFailure(error: unknown): { verdict: Verdict } {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  if (cause instanceof ApplicationFailure && cause.type === "StepFailed") {
+    const verdict = cause.details?.[0] as Verdict | undefined;
+    if (verdict !== undefined) return { verdict };
+  }
+  throw error;
+}
+
+function summaryOf(steps: readonly PlanStep[], first: PlanStep): string {
+  const last = steps.at(-1);
+  return last === undefined || last.id === first.id ? first.name : `${first.name} … ${last.name}`;
+}
