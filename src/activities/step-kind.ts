@@ -88,6 +88,8 @@ export interface CheckContext {
   readonly objects: Objects;
   /** Names of the views by object; undefined: not known here, and so not checked. */
   readonly views?: ViewNames | undefined;
+  /** Keys of the workspace's connections; undefined: not known here, and so not checked. */
+  readonly connections?: ReadonlySet<string> | undefined;
   readonly at: string;
 }
 

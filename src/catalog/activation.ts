@@ -5,6 +5,7 @@ import { validateDefinition } from "../definition/validate.ts";
 import type { Definition } from "../definition/schema.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { grantSecrets } from "../vault/grants.ts";
+import { holdConnectionKeys } from "../vault/connection-uses.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
 import { invalid, type Catalog } from "./drafts.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
@@ -39,7 +40,11 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
   if (version === undefined)
     throw new ProblemError(409, "nothing-to-activate", "The workflow has no version. Save a draft first.");
   const values = rows[0].settings;
-  const known = { ...catalog, secrets: await holdSecretNames(sql, catalog.workspaceId) };
+  const known = {
+    ...catalog,
+    secrets: await holdSecretNames(sql, catalog.workspaceId),
+    connections: await holdConnectionKeys(sql, catalog.workspaceId),
+  };
   const validated = validateDefinition(version.definition, { ...known, settings: values });
   if (validated.definition === undefined) throw invalid(validated.issues);
   const { definition } = validated;

@@ -31,6 +31,8 @@ export interface ValidationContext {
   readonly views?: ViewNames | undefined;
   /** Names of the workspace's secrets; undefined: they are not checked. */
   readonly secrets?: ReadonlySet<string> | undefined;
+  /** Keys of the workspace's connections; undefined: they are not checked. */
+  readonly connections?: ReadonlySet<string> | undefined;
   /** Keys of the workspace's workflows; undefined: they are not checked. */
   readonly workflows?: ReadonlySet<string> | undefined;
   readonly quickLane: boolean;
@@ -219,7 +221,7 @@ export function checkSetting(setting: Setting, value: Json, at: string): Issue[]
   return [];
 }
 
-function checkKinds(definition: Definition, { kinds, objects, views }: ValidationContext): Issue[] {
+function checkKinds(definition: Definition, { kinds, objects, views, connections }: ValidationContext): Issue[] {
   const issues: Issue[] = [];
   const names = [...controlKinds, ...Object.keys(kinds)];
   eachStep(definition, (step, at) => {
@@ -230,7 +232,7 @@ function checkKinds(definition: Definition, { kinds, objects, views }: Validatio
       return;
     }
     const input = step.input as { [key: string]: Json };
-    const context: CheckContext = { objects, views, at: `${at}.input` };
+    const context: CheckContext = { objects, views, connections, at: `${at}.input` };
     const shape = checkInput(kind, input, context.at);
     issues.push(...(shape.length > 0 ? shape : (kind.check?.(input, context) ?? [])));
   });
