@@ -5,7 +5,7 @@ import { textOf, type JsonObject } from "../json.ts";
 import { parseAddress } from "../mailbox/address.ts";
 import { renderMarkdown, textOfMarkdown } from "../mailbox/markdown.ts";
 import { mayBeSender, type MailTransport } from "../mailbox/transport.ts";
-import { deliverMail, type Envelope, type MailContent, type MailRequest } from "./deliver-mail.ts";
+import { deliverMail, type Envelope, type MailContent, type MailRequest } from "../mailbox/deliver.ts";
 import { foldRecipients, mailInput, type Fields, type MailInput } from "./mail-input.ts";
 import type { OutsideKind } from "./step-kind.ts";
 

@@ -4,6 +4,7 @@ import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Vault } from "../vault/vault.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { admissionEndpoints } from "./routes/admission.ts";
+import { alertEndpoints } from "./routes/alerts.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
@@ -55,6 +56,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...viewEndpoints(pool),
     ...importEndpoints(pool),
     ...exportEndpoints(pool),
+    ...alertEndpoints(pool),
     ...settingsEndpoints(pool),
     ...apiKeyEndpoints(pool),
     ...secretEndpoints({ pool, vault }),

@@ -8,6 +8,7 @@ import { grantSecrets } from "../vault/grants.ts";
 import { holdConnectionKeys } from "../vault/connection-uses.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
 import { invalid, type Catalog } from "./drafts.ts";
+import { checkFailureWorkflow } from "./failure-workflow.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
 import { armWebhooks } from "./webhooks.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
@@ -49,6 +50,8 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
   if (validated.definition === undefined) throw invalid(validated.issues);
   const { definition } = validated;
   const { triggers, issues } = resolveTriggers(definition, known, { ...defaultsOf(definition), ...values });
+  const ofFailure = { workspaceId: catalog.workspaceId, key: definition.onFailure?.workflow };
+  issues.push(...(await checkFailureWorkflow(sql, ofFailure)));
   if (issues.length > 0) throw invalid(issues);
   await freeze(sql, { workflowId, versionId: version.id, ...validated });
   await armTriggers(sql, { workspaceId: catalog.workspaceId, workflowId, versionId: version.id, triggers });

@@ -8,7 +8,7 @@ import { createApiKey } from "../vault/api-keys.ts";
 import type { Workspace } from "../workspace.ts";
 import type { Catalog } from "./drafts.ts";
 import { installTemplates } from "./templates.ts";
-import type { WorkspaceSettings } from "./workspace-settings.ts";
+import { changeWorkspaceSettings, type WorkspaceSettings } from "./workspace-settings.ts";
 import { findWorkspace, loadWorkspace, type WorkspaceSummary } from "./workspaces.ts";
 
 /** A workspace before it is there; what is not named is as the database has it by default. */
@@ -60,12 +60,12 @@ export async function makeWorkspace(
 export async function insertWorkspace(sql: Sql, { id, name, settings = {} }: NewWorkspace): Promise<boolean> {
   const schemaName = `ws_${randomName(10)}`;
   const { rowCount } = await sql.query(
-    `insert into tandem.workspaces (id, name, schema_name, time_zone, currency, run_limit)
-     select $1::uuid, $2::text, $3::text, coalesce($4::text, 'UTC'), coalesce($5::text, 'EUR'), coalesce($6::integer, 100)
+    `insert into tandem.workspaces (id, name, schema_name) values ($1::uuid, $2::text, $3::text)
      on conflict (id) do nothing`,
-    [id, name, schemaName, settings.timeZone ?? null, settings.currency ?? null, settings.runLimit ?? null],
+    [id, name, schemaName],
   );
   if (rowCount !== 1) return false;
+  await changeWorkspaceSettings(sql, id, settings);
   await createWorkspaceSchema(sql, { id, schemaName });
   return true;
 }

@@ -1,7 +1,7 @@
 import { ProblemError } from "../errors.ts";
 import type { Sql } from "../sql.ts";
 import { workspaceColumns, type Workspace } from "../workspace.ts";
-import type { WorkspaceSettings } from "./workspace-settings.ts";
+import { settingsColumns, type WorkspaceSettings } from "./workspace-settings.ts";
 
 /** A workspace by its id. Throws ProblemError 404. */
 export async function loadWorkspace(sql: Sql, id: string): Promise<Workspace> {
@@ -21,7 +21,7 @@ export interface WorkspaceSummary extends WorkspaceSettings {
   readonly createdAt: Date;
 }
 
-const summaryColumns = `id, name, time_zone as "timeZone", currency, run_limit as "runLimit", created_at as "createdAt"`;
+const summaryColumns = `id, name, ${settingsColumns}, created_at as "createdAt"`;
 
 /** Workspaces in the order in which they were made; `after` is the id of the last of the page before. */
 export async function listWorkspaces(

@@ -20,6 +20,7 @@ import {
 } from "./schema.ts";
 import { didYouMean } from "./suggest.ts";
 import { checkInput } from "./validate/inputs.ts";
+import { checkOnFailure } from "./validate/on-failure.ts";
 import { checkReferences } from "./validate/references.ts";
 import { checkTriggers } from "./validate/triggers.ts";
 
@@ -61,6 +62,7 @@ export function validateDefinition(document: unknown, context: ValidationContext
     ...checkTree(definition),
     ...checkSettings(definition, context),
     ...checkTriggers(definition, context),
+    ...checkOnFailure(definition, context),
     ...checkKinds(definition, context),
   ];
   if (issues.length > 0) return { issues };

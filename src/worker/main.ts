@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createStepKinds } from "../activities/registry.ts";
-import { getDatabaseUrl, masterKeySource, readConfig } from "../config.ts";
+import { getDatabaseUrl, masterKeySource, publicUrl, readConfig } from "../config.ts";
 import { createMetadataKeeper } from "../crm/metadata/keeper.ts";
 import { createLog } from "../log.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createPartitions } from "../migrations.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
+import { createAlertLoops } from "../runs/alerts/loops.ts";
 import { channels, listen } from "../runs/doorbell.ts";
 import { createLaunchLoop } from "../runs/launches/loop.ts";
 import { createRelay } from "../runs/relay.ts";
@@ -57,6 +58,10 @@ shutdown.defer("the settler", () => settler.stop());
 const launches = createLaunchLoop({ pool, kinds, log });
 launches.start();
 shutdown.defer("the launches", () => launches.stop());
+
+const alerts = createAlertLoops({ pool, kinds, mail, vault, publicUrl: publicUrl(config), log, runsStarted });
+alerts.start();
+shutdown.defer("the alerts", () => alerts.stop());
 
 const presence = createPresence({
   pool,

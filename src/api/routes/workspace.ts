@@ -19,11 +19,20 @@ export const settingsShape = {
     .meta({ description: "Runs at once; 0 holds admission: runs are accepted and wait" }),
   timeZone: settingTypes.timeZone.meta({ description: "IANA zone in which dates are reckoned" }),
   currency: z.string().regex(/^[A-Z]{3}$/, "an ISO 4217 code, such as EUR"),
+  alertAddresses: z
+    .array(z.email())
+    .max(50)
+    .meta({ description: "Whom failures of workflows are told that name nobody themselves; none: nobody" }),
+  alertDigestMinutes: z
+    .int()
+    .min(5)
+    .max(10_080)
+    .meta({ description: "Least minutes between two mails about one workflow's failures" }),
 };
 const settings = z.object(settingsShape).meta({ id: "Settings" });
 const change = z.strictObject(settingsShape).partial().meta({ id: "SettingsChange" });
 
-/** `/api/settings`: the workspace's limit, time zone and currency. */
+/** `/api/settings`: the workspace's limit, time zone, currency and alert addresses. */
 export function settingsEndpoints(pool: SqlPool): Endpoint[] {
   const answer = (found: WorkspaceSettings | undefined): Answer => {
     if (found === undefined) throw new ProblemError(404, "workspace-not-found", "The workspace is gone.");

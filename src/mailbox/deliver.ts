@@ -1,9 +1,8 @@
 import { StepError } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
-import type { Mail, MailTransport, Refusal, Sent } from "../mailbox/transport.ts";
-import type { OutsideContext, StepOutcome } from "./step-kind.ts";
+import type { JsonObject } from "../json.ts";
+import type { Mail, MailTransport, Refusal, Sent } from "./transport.ts";
 
-/** What is the same in all messages of a step. */
+/** What is the same in all messages. */
 export type MailContent = Pick<Mail, "from" | "replyTo" | "subject" | "text" | "html" | "attachments">;
 
 /** Whom one message is for, under its Message-ID. */
@@ -23,7 +22,19 @@ type Progress = {
   };
 };
 
-type Delivery = Pick<OutsideContext, "signal" | "save"> & { readonly progress: { readonly [id: string]: Json } };
+/** Where an attempt to deliver stands. */
+export interface Delivery {
+  readonly signal: AbortSignal;
+  /** What earlier attempts got through; `save` commits it. */
+  readonly progress: JsonObject;
+  save(progress: JsonObject): Promise<void>;
+}
+
+/** How the mails came out, in words too. */
+export interface Delivered {
+  readonly output: JsonObject;
+  readonly outcome: string;
+}
 
 /**
  * Sends each message to those who are left of its recipients, and saves after each what the server said.
@@ -33,22 +44,22 @@ type Delivery = Pick<OutsideContext, "signal" | "save"> & { readonly progress: {
  */
 export async function deliverMail(
   mail: MailTransport,
-  context: Delivery,
+  delivery: Delivery,
   { content, messages }: MailRequest,
-): Promise<StepOutcome> {
-  let progress = context.progress as Progress;
+): Promise<Delivered> {
+  let progress = delivery.progress as Progress;
   let later: Refusal | undefined;
   for (const message of messages) {
     const done = progress[message.messageId] ?? { accepted: [], refused: [] };
     const gone = new Set([...done.accepted, ...done.refused.map((one) => one.address)]);
     const recipients = recipientsOf(message).filter((one) => !gone.has(one));
     if (recipients.length === 0) continue;
-    context.signal.throwIfAborted();
+    delivery.signal.throwIfAborted();
     const written = { subject: "", ...content, ...message, recipients };
-    const sent = await mail.send(written, context.signal).catch((error: unknown) => throwOn(error, progress));
+    const sent = await mail.send(written, delivery.signal).catch((error: unknown) => throwOn(error, progress));
     later = sent.refused.find((one) => !one.permanent) ?? later;
     progress = { ...progress, [message.messageId]: addTo(done, sent) };
-    await context.save(progress as unknown as JsonObject);
+    await delivery.save(progress as unknown as JsonObject);
   }
   if (later !== undefined)
     throw new StepError("mail-unavailable", `The mail server put off ${later.address}: ${later.reason}.`, {
@@ -58,7 +69,7 @@ export async function deliverMail(
   return outcomeOf(messages, progress);
 }
 
-/** Of a step that reached somebody nobody may say that nothing was done, whatever it failed of later. */
+/** Where somebody was reached nobody may say that nothing was done, whatever it failed of later. */
 function throwOn(error: unknown, progress: Progress): never {
   if (!(error instanceof StepError) || !isAnyAccepted(progress)) throw error;
   const { code, message, retryable, details } = error;
@@ -78,7 +89,7 @@ function recipientsOf({ to, cc, bcc }: Envelope): string[] {
   return [...to, ...cc, ...bcc].map(({ address }) => address);
 }
 
-function outcomeOf(messages: readonly Envelope[], progress: Progress): StepOutcome {
+function outcomeOf(messages: readonly Envelope[], progress: Progress): Delivered {
   const accepted = messages.flatMap(({ messageId }) => progress[messageId]?.accepted ?? []);
   const refused = messages.flatMap(({ messageId }) => progress[messageId]?.refused ?? []);
   if (accepted.length === 0)
