@@ -117,6 +117,20 @@ const environment = z.object({
     .max(64)
     .default(2)
     .describe("jobs of users' code that a worker runs at once"),
+  CODE_MAX_TIME_MS: z.coerce
+    .number()
+    .int()
+    .min(1_000)
+    .max(600_000)
+    .default(30_000)
+    .describe("milliseconds that a step of users' code may ask for at most"),
+  CODE_MAX_MEMORY_MIB: z.coerce
+    .number()
+    .int()
+    .min(64)
+    .max(1_024)
+    .default(256)
+    .describe("mebibytes that a step of users' code may ask for at most"),
   WORKER_EMAIL_CONCURRENCY: z.coerce
     .number()
     .int()

@@ -1,3 +1,4 @@
+import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { createRecent } from "../recent.ts";
 import { checkTimeMs, type CodeLimits } from "./limits.ts";
@@ -36,10 +37,11 @@ const mostSources = 100;
 
 /**
  * Children are started at need: one that only looks at sources and never runs them, so that nothing that
- * ran can have a say in what others will run, and up to `size` that run them.
+ * ran can have a say in what others will run, and a few that run them.
  */
-export function createCode({ size, most, log }: { size: number; most: CodeLimits; log: Log }): Code {
-  const runners = createPool({ size, log });
+export function createCode(config: Config, log: Log): Code {
+  const most = { timeMs: config.CODE_MAX_TIME_MS, memoryMiB: config.CODE_MAX_MEMORY_MIB };
+  const runners = createPool({ size: config.WORKER_CODE_CONCURRENCY, log });
   const checker = createPool({ size: 1, log });
   const sources = createRecent<string, string>(mostSources);
 

@@ -11,6 +11,7 @@ export const usualLimits: CodeLimits = { timeMs: 5_000, memoryMiB: 64 };
 
 /** Below this the interpreter itself does not fit. */
 export const leastMemoryMiB = 8;
+export const leastTimeMs = 10;
 
 /** Longest input, and longest output, as JSON in UTF-8. */
 export const mostDataBytes = 8 * 1_048_576;
