@@ -2,6 +2,7 @@ import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { judgeKeys } from "./judge.ts";
 import { leaseSeconds } from "./leases.ts";
 import { lastSuccessSql } from "./schedules/last-success.ts";
+import { settleDue } from "./waits/due.ts";
 
 /** A run that was given a slot. */
 export interface Admitted {
@@ -78,7 +79,7 @@ export async function admit(
     // Asked only to judge: of hundreds of workspaces few are given slots at a time.
     if (request.most === 0) return { ...judged, admitted: [] };
     const admitted = await giveSlots(sql, { ...request, limit: workspace.limit });
-    await settleWaits(
+    await settleDue(
       sql,
       admitted.filter((run) => run.resumed).map((run) => run.runId),
     );
@@ -88,7 +89,8 @@ export async function admit(
 
 /**
  * Runs get slots in turns between workflows: whose workflow holds fewer slots goes first, within a
- * workflow resumed ones, then manual ones, then the oldest. A paused workflow gets none.
+ * workflow resumed ones, then called and manual ones, then the oldest. A paused workflow gets none. A run
+ * that was called in the slot of its caller has it already.
  */
 async function giveSlots(
   sql: Sql,
@@ -99,10 +101,19 @@ async function giveSlots(
     text: `with recursive held as (
         select workflow_id, count(*) as slots from tandem.runs
         where workspace_id = $1::uuid and status in ('starting', 'running') group by 1
-      ), free as (
-        select least(greatest($2::integer - (select coalesce(sum(slots), 0) from held), 0), $3::integer)::integer as slots
       ), paused as (
         select id from tandem.workflows where workspace_id = $1::uuid and paused_at is not null
+      ), called as (
+        select r.id from tandem.runs r
+        where r.workspace_id = $1::uuid and r.status = 'queued' and r.ready and r.inherits_slot
+          and r.workflow_id not in (select id from paused)
+        order by r.id
+      ), inheriting as (
+        select id from called order by id limit $3::integer
+      ), free as (
+        select least(
+          greatest($2::integer - (select coalesce(sum(slots), 0) from held) - (select count(*) from called), 0),
+          $3::integer - (select count(*) from inheriting))::integer as slots
       ), ${workflowsSql("queues", "r.status = 'queued' and r.ready")},
       ${workflowsSql("sleepers", "r.status = 'waiting'")},
       candidates as (
@@ -116,13 +127,16 @@ async function giveSlots(
         select n.id, q.workflow_id, n.priority, false from queues q,
           lateral (select r.id, r.priority from tandem.runs r
             where r.workspace_id = $1::uuid and r.workflow_id = q.workflow_id and r.status = 'queued' and r.ready
+              and not r.inherits_slot
             order by r.priority, r.id limit (select slots from free)) n
         where q.workflow_id is not null and q.workflow_id not in (select id from paused)
       ), turns as (
         select c.id, c.resumed, coalesce(h.slots, 0) + row_number() over (partition by c.workflow_id order by c.priority, c.id) as turn
         from candidates c left join held h using (workflow_id)
       ), chosen as (
-        select id, resumed from turns order by turn, id limit (select slots from free)
+        (select id, resumed from turns order by turn, id limit (select slots from free))
+        union all
+        select id, false from inheriting
       )
       update tandem.runs r set status = case when c.resumed then 'running' else 'starting' end, due_at = null,
         started_at = coalesce(r.started_at, clock_timestamp()), last_success_at = ${lastSuccessSql("r")},
@@ -145,13 +159,4 @@ function workflowsSql(name: string, condition: string): string {
     `(select r.workflow_id from tandem.runs r where r.workspace_id = $1::uuid and ${condition}${beyond} order by r.workflow_id limit 1)`;
   return `${name}(workflow_id) as (${next("")}
         union all select ${next(" and r.workflow_id > p.workflow_id")} from ${name} p where p.workflow_id is not null)`;
-}
-
-async function settleWaits(sql: Sql, runIds: readonly string[]): Promise<void> {
-  if (runIds.length === 0) return;
-  await sql.query({
-    name: "settle_waits",
-    text: `update tandem.waits set settled_at = now(), rung_at = now() where run_id = any($1::uuid[]) and settled_at is null`,
-    values: [runIds],
-  });
 }

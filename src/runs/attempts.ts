@@ -12,6 +12,7 @@ import { waitForSlot } from "./waits/park.ts";
 
 /** What an attempt or a block knows of its run from one statement. */
 export interface LoadedRun {
+  readonly id: string;
   readonly workspace: Workspace;
   readonly workflowId: string;
   readonly workflowKey: string;
@@ -48,6 +49,7 @@ const runJoins = `join tandem.workspaces w on w.id = r.workspace_id join tandem.
 function loadedRun(runId: string, row: RunColumns, subs: ReadonlyArray<readonly PathSegment[]>): LoadedRun {
   const { workspace, workflowId, workflowKey, depth, waiting, keyed } = row;
   return {
+    id: runId,
     workspace,
     workflowId,
     workflowKey,

@@ -1,11 +1,13 @@
 import { ProblemError } from "../errors.ts";
 import type { Sql } from "../sql.ts";
+import { cancelCalled } from "./calls/cancel.ts";
 import { releaseKey } from "./close.ts";
 
 /**
  * Asks for a run's cancel. A queued run is cancelled at once. A started one gets a higher fence, so
  * that from this commit on none of its attempts can change anything; it stays open until its workflow
- * has heard of it, which the workers see to (DURABILITY.md §6). Asking again changes nothing.
+ * has heard of it, which the workers see to (DURABILITY.md §6). What it called is cancelled with it. Asking
+ * again changes nothing.
  * Throws ProblemError: 404 not in this workspace, 409 already over.
  */
 export async function cancelRun(
@@ -26,6 +28,8 @@ export async function cancelRun(
   const row = rows[0];
   if (row !== undefined) {
     if (row.status === "cancelled" && row.keyed) await releaseKey(sql, runId);
+    // A statement after that commit; if it is lost, the reconciler does it.
+    await cancelCalled(sql, runId);
     return;
   }
   const { rows: found } = await sql.query<{ status: string }>({

@@ -13,7 +13,9 @@ export interface Start {
   readonly trigger: JsonObject;
   /** The run whose write or launch led to this one. */
   readonly origin?: RunOrigin | undefined;
-  readonly priority?: "manual" | "normal";
+  readonly priority?: NonNullable<NewRun["priority"]>;
+  /** The step of a run that starts it. */
+  readonly caller?: NonNullable<NewRun["caller"]>;
   readonly scheduledAt?: Date;
   readonly launchedBy?: JsonObject;
   /** Lists below `trigger` that may be long. */

@@ -1,9 +1,11 @@
 import type { Log } from "../log.ts";
 import type { SqlPool } from "../sql.ts";
-import { createLoop, type Loop } from "./loop.ts";
 import { admit, workspacesWithWork, type Admitted } from "./admission.ts";
+import { tellCallers } from "./calls/tell.ts";
 import { markStarted, takeOverStarts, unreadWaits } from "./leases.ts";
+import { createLoop, type Loop } from "./loop.ts";
 import { createStartWindow, doubtfulMs } from "./start-window.ts";
+import { settleBeside } from "./waits/due.ts";
 
 /** What a dispatcher needs of Temporal. */
 export interface Starter {
@@ -50,6 +52,8 @@ export function createDispatcher(parts: {
     let busy = false;
     held = false;
     await window.lookAfter(pool);
+    await tellCallers(pool);
+    for (const runId of await settleBeside(pool)) track(ringOne(runId));
     const workspaces = inTurn(await workspacesWithWork(pool), (rounds += 1));
     for (const [position, workspaceId] of workspaces.entries()) {
       const share = Math.ceil(window.free() / (workspaces.length - position));

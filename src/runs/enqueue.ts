@@ -25,8 +25,17 @@ export interface NewRun {
   };
   /** The run whose write or launch led to this one. */
   readonly origin?: RunOrigin | undefined;
-  /** `manual` goes before the others of its workflow. */
-  readonly priority?: "manual" | "normal";
+  /** `called` and `manual` go before the others of its workflow. */
+  readonly priority?: "called" | "manual" | "normal";
+  /** The step of a run that started it: at most one for each step. */
+  readonly caller?: {
+    readonly runId: string;
+    readonly path: string;
+    /** It waits for this run's end. */
+    readonly waits: boolean;
+    /** It gives up its slot for this run. */
+    readonly givesSlot: boolean;
+  };
   /** The moment that its schedule meant. */
   readonly scheduledAt?: Date;
   /** Who launched it. */
@@ -50,8 +59,8 @@ export interface RunReason {
   readonly message: string;
 }
 
-/** Order within a workflow: lower goes first. Resumed runs go before all of them. */
-const priorities = { manual: 1, normal: 2 } as const;
+/** Order within a workflow: lower goes first. Resumed runs go before those that are new. */
+const priorities = { called: 0, manual: 1, normal: 2 } as const;
 /** Items of a list in one row. */
 export const listPageSize = 100;
 
@@ -65,13 +74,16 @@ export function addRuns(statement: Statement, runs: readonly NewRun[]): void {
   statement.with(
     "run",
     `insert into tandem.runs (id, workspace_id, workflow_id, version_id, status, trigger, settings, origin, depth, priority,
-       concurrency_key, concurrency_limit, when_busy, ready, error, scheduled_at, launched_by, list_names, record_id, ended_at)
+       concurrency_key, concurrency_limit, when_busy, ready, error, scheduled_at, launched_by, list_names, record_id,
+       caller_run_id, caller_path, caller_waits, inherits_slot, ended_at)
      select q.id, q."workspaceId", q."workflowId", q."versionId", coalesce(q.over, 'queued'), q.trigger, q.settings, q.origin,
        coalesce((q.origin ->> 'depth')::smallint + 1, 0), q.priority, q.key, q.limit, q."whenBusy", case when q.key is null then true end,
-       q.reason, q."scheduledAt", q."launchedBy", q."listNames", q."recordId", case when q.over is not null then clock_timestamp() end
+       q.reason, q."scheduledAt", q."launchedBy", q."listNames", q."recordId",
+       q."callerRunId", q."callerPath", q."callerWaits", q."inheritsSlot", case when q.over is not null then clock_timestamp() end
      from jsonb_to_recordset(${rows}) as q(id uuid, "workspaceId" uuid, "workflowId" uuid, "versionId" uuid, trigger jsonb, settings jsonb,
        origin jsonb, priority smallint, key text, "limit" integer, "whenBusy" text, over text, reason jsonb,
-       "scheduledAt" timestamptz, "launchedBy" jsonb, "listNames" text[], "recordId" uuid)
+       "scheduledAt" timestamptz, "launchedBy" jsonb, "listNames" text[], "recordId" uuid,
+       "callerRunId" uuid, "callerPath" text, "callerWaits" boolean, "inheritsSlot" boolean)
      returning id`,
   );
   const lists = runs.flatMap(pagesOf);
@@ -93,7 +105,7 @@ export async function enqueueRuns(sql: Sql, runs: readonly NewRun[]): Promise<vo
 }
 
 function rowOf(run: NewRun): JsonObject {
-  const { concurrency, over } = run;
+  const { concurrency, over, caller } = run;
   const handles = handlesOf(run);
   return {
     id: run.id,
@@ -113,6 +125,10 @@ function rowOf(run: NewRun): JsonObject {
     launchedBy: run.launchedBy ?? null,
     listNames: Object.keys(handles).length === 0 ? null : Object.keys(handles),
     recordId: recordOf(run),
+    callerRunId: caller?.runId ?? null,
+    callerPath: caller?.path ?? null,
+    callerWaits: caller?.waits ?? false,
+    inheritsSlot: caller?.givesSlot ?? false,
   };
 }
 
@@ -123,7 +139,7 @@ function recordOf({ trigger: { record } }: NewRun): string | null {
 }
 
 /** The key as stored: two workflows share it only where the definition says so. */
-function keyOf({ concurrency, workflowId }: NewRun): string | null {
+export function keyOf({ concurrency, workflowId }: NewRun): string | null {
   if (concurrency === undefined) return null;
   const { key, scope } = concurrency;
   return scope === "workspace" ? `workspace:${key}` : `${workflowId}:${key}`;

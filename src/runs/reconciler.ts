@@ -1,7 +1,9 @@
 import type { Log } from "../log.ts";
 import type { Sql, SqlPool } from "../sql.ts";
-import { createLoop, type Loop } from "./loop.ts";
+import { cancelOrphans } from "./calls/cancel.ts";
 import { closeAs, releaseKey } from "./close.ts";
+import { createLoop, type Loop } from "./loop.ts";
+import { closeQuestions } from "./questions/store.ts";
 
 /** What Temporal knows of a run's workflow. `fence`: the one that it was started under, where that is known. */
 export type WorkflowState =
@@ -44,12 +46,14 @@ export function createReconciler(parts: { pool: SqlPool; witness: Witness; log: 
   let nextSweep = 0;
 
   async function compareAll(): Promise<void> {
+    await cancelOrphans(pool);
     await each(await cancelling(pool), (run) => carryCancel(run));
     await each(await toLookAt(pool), (run) => compare(run));
     await each(await closedToConfirm(pool), (id) => confirmClosed(id));
     if (Date.now() >= nextSweep) {
       nextSweep = Date.now() + 10_000;
       await sweepKeys(pool);
+      await closeQuestions(pool);
     }
   }
 

@@ -1,0 +1,54 @@
+import type { Sql } from "../../sql.ts";
+
+/** Waits settled in one statement, at most. */
+const batch = 500;
+
+/**
+ * What a wait is for has happened: it is due. A run that holds no slot asks for one again. The run's row is
+ * changed in either case, so that whoever parks the run meanwhile does so before this, and is seen here, or
+ * after it, and sees this (`park.ts`). A wait that is settled stays so.
+ */
+export async function makeDue(sql: Sql, { runId, waitId }: { runId: string; waitId: string }): Promise<void> {
+  await sql.query({
+    name: "make_wait_due",
+    text: `with due as (
+        update tandem.waits set due_at = least(due_at, now()) where run_id = $1::uuid and id = $2::text and settled_at is null
+        returning run_id
+      )
+      update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end from due d where r.id = d.run_id`,
+    values: [runId, waitId],
+  });
+}
+
+/**
+ * Settles due waits of runs that hold their slot, since other steps of them are at work: gives those runs,
+ * whose doorbells are to be rung. Those of runs that hold none are settled when they are admitted.
+ */
+export async function settleBeside(sql: Sql): Promise<string[]> {
+  const { rows } = await sql.query<{ runId: string }>({
+    name: "settle_beside",
+    text: `with due as (
+        select w.run_id, w.id from tandem.waits w join tandem.runs r on r.id = w.run_id
+        where w.settled_at is null and w.beside and w.due_at <= now() and r.status = 'running'
+        order by w.due_at limit ${batch} for no key update of w skip locked
+      ), settled as (
+        update tandem.waits w set settled_at = now(), rung_at = now() from due d
+        where w.run_id = d.run_id and w.id = d.id and w.settled_at is null returning w.run_id
+      ) select distinct run_id as "runId" from settled`,
+  });
+  return rows.map(({ runId }) => runId);
+}
+
+/**
+ * Settles what is due of runs that were just given a slot, in the transaction that gives it. Where a step waits
+ * by itself, that is its wait.
+ */
+export async function settleDue(sql: Sql, runIds: readonly string[]): Promise<void> {
+  if (runIds.length === 0) return;
+  await sql.query({
+    name: "settle_due",
+    text: `update tandem.waits set settled_at = now(), rung_at = now()
+      where run_id = any($1::uuid[]) and settled_at is null and (due_at <= now() or not beside)`,
+    values: [runIds],
+  });
+}
