@@ -20,6 +20,9 @@ export const recordPolicy: { retry: RetryPolicy; timeoutMs: number; queue: "runs
   retry: { maximumAttempts: 10, initialIntervalMs: 1_000, backoffCoefficient: 2, maximumIntervalMs: 60_000 },
 };
 
+/** Time of a step that works through records by the thousand. */
+export const longMs = 3_600_000;
+
 const json = z.json() as z.ZodType<Json>;
 
 export const objectName = z.string().min(1).max(64);

@@ -1,4 +1,7 @@
 import type { MailTransport } from "../mailbox/transport.ts";
+import { batchUpdateRecords } from "./batch-update-records.ts";
+import { batchUpsertRecords } from "./batch-upsert-records.ts";
+import { countRecords } from "./count-records.ts";
 import { createRecord } from "./create-record.ts";
 import { deleteRecord } from "./delete-record.ts";
 import { pickRecord } from "./pick-record.ts";
@@ -16,6 +19,9 @@ export function createStepKinds({ mail }: { mail: MailTransport }) {
     "upsert-record": upsertRecord,
     "delete-record": deleteRecord,
     "search-records": searchRecords,
+    "count-records": countRecords,
+    "batch-upsert-records": batchUpsertRecords,
+    "batch-update-records": batchUpdateRecords,
     "pick-record": pickRecord,
     "send-email": createSendEmail(mail),
   } satisfies StepKinds;

@@ -1,17 +1,14 @@
 import { z } from "zod";
-import { filterSql } from "../crm/filter.ts";
-import type { CrmObject, Objects } from "../crm/objects.ts";
-import { faultOfSort, listRecords, type ListRequest, type Where } from "../crm/read.ts";
-import { foundSql } from "../crm/search.ts";
+import type { CrmObject } from "../crm/objects.ts";
+import { faultOfSort, listRecords } from "../crm/read.ts";
 import { unknownField } from "../crm/values.ts";
-import { findView, listViewNames, type View } from "../crm/views.ts";
-import { recordConditionSchema, type RecordCondition } from "../definition/conditions.ts";
-import { didYouMean, sentence } from "../definition/suggest.ts";
-import { StepError, type Issue } from "../errors.ts";
+import { recordConditionSchema } from "../definition/conditions.ts";
+import type { Issue } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
-import { checkFilter } from "./check-filter.ts";
-import { checkObject, getObject, objectName, recordPolicy } from "./record-step.ts";
-import type { CheckContext, ReadKind, StepContext } from "./step-kind.ts";
+import { checkSelection, selectRecords } from "./record-selection.ts";
+import { checkObject, longMs, objectName, recordPolicy } from "./record-step.ts";
+import { searchAll } from "./search-all.ts";
+import type { ReadKind } from "./step-kind.ts";
 
 const input = z.strictObject({
   object: objectName,
@@ -24,21 +21,25 @@ const input = z.strictObject({
     .optional(),
   fields: z.array(z.string().min(1)).max(100).optional(),
   limit: z.number().int().min(1).max(200).default(60),
+  all: z.boolean().default(false),
 });
 
 export const searchRecords: ReadKind<z.output<typeof input>> = {
   kind: "search-records",
   effect: "read",
   title: "Search records",
-  description: "Finds records of one object, by a filter, a view and words that they hold. Changes nothing.",
+  description:
+    "Finds records of one object, by a filter, a view and words that they hold: the first of them, or all. Changes nothing.",
   ...recordPolicy,
+  quick: (written) => written["all"] !== true,
+  timeoutFor: (written) => (written["all"] === true ? longMs : recordPolicy.timeoutMs),
   input,
   output: z.object({
     records: z.array(z.record(z.string(), z.unknown())),
     first: z.record(z.string(), z.unknown()).nullable(),
     total: z.number(),
   }),
-  fixed: ["object"],
+  fixed: ["object", "all"],
   records: [["first"], ["records", "*"]],
   strict: ["filter"],
   sample: {
@@ -53,19 +54,16 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
     return [
-      ...checkView(object, written["view"], context),
-      ...checkSearch(object, written["search"], `${context.at}.search`),
+      ...checkSelection(written, object, context),
       ...checkFields(object, written["fields"], `${context.at}.fields`),
       ...checkSort(object, written["sort"], `${context.at}.sort`),
-      ...checkFilter(written["filter"], object, { ...context, at: `${context.at}.filter` }),
+      ...checkAll(written, context.at),
     ];
   },
-  async run(context, { object: name, view: viewName, fields, limit, filter, search, sort }) {
-    const { sql, objects } = context;
-    const object = getObject(objects, name);
-    const view = viewName === undefined ? undefined : await getView(context, object, viewName);
-    const asked = within(view, { objects, object, filter, search, sort });
-    const page = await listRecords(sql, { objects, object, limit, ...asked });
+  async run(context, { fields, limit, all, ...asked }) {
+    const selected = await selectRecords(context, asked);
+    if (all) return searchAll(context, { selection: selected, fields });
+    const page = await listRecords(context.sql, { ...selected, limit });
     const records = fields === undefined ? page.records : page.records.map((record) => pick(record, fields));
     const { total, totalIsEstimate } = page;
     const count = `${totalIsEstimate ? "about " : ""}${total} found`;
@@ -73,53 +71,15 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
   },
 };
 
-interface Asked {
-  readonly objects: Objects;
-  readonly object: CrmObject;
-  readonly filter: RecordCondition | undefined;
-  readonly search: string | undefined;
-  readonly sort: ListRequest["sort"];
-}
-
-/** What is asked for, within a view: both must hold. The view's order holds where the step has none. */
-function within(view: View | undefined, asked: Asked): Pick<ListRequest, "where" | "search" | "sort"> {
-  const { filter, search, sort } = asked;
-  if (view === undefined) return { where: filter, search, sort };
-  return { where: bothHold(view, asked), search: search ?? view.search ?? undefined, sort: sort ?? view.sort };
-}
-
-function bothHold(view: View, { objects, object, filter, search }: Asked): Where {
-  return (statement, alias) => {
-    const context = { statement, objects, object, alias, days: "refused" } as const;
-    const conditions: string[] = [];
-    // Fields may have gone since the view was saved: its faults name it.
-    if (view.filter !== null)
-      conditions.push(filterSql(view.filter, { ...context, at: `view "${view.name}": filter` }));
-    if (view.search !== null && search !== undefined) conditions.push(foundSql(statement, object, view.search));
-    if (filter !== undefined) conditions.push(filterSql(filter, { ...context, at: "filter" }));
-    return conditions.length === 0 ? "true" : conditions.join(" and ");
-  };
-}
-
-async function getView({ sql, workspace }: StepContext, object: CrmObject, name: string): Promise<View> {
-  const view = await findView(sql, object, name);
-  if (view !== undefined) return view;
-  const known = (await listViewNames(sql, workspace.id)).get(object.name) ?? [];
-  throw new StepError("unknown-view", sentence(`${object.name} has no view "${name}"${didYouMean(name, known)}`));
-}
-
-function checkView(object: CrmObject, view: Json | undefined, { views, at }: CheckContext): Issue[] {
-  const name = textOf(view ?? null);
-  if (name === undefined || views === undefined) return [];
-  const known = views.get(object.name) ?? [];
-  if (known.includes(name)) return [];
-  const meant = didYouMean(name, known);
-  return [{ path: `${at}.view`, message: `${object.name} has no view "${name}"${meant}` }];
-}
-
-function checkSearch(object: CrmObject, search: Json | undefined, at: string): Issue[] {
-  if (search === undefined || object.fields.some(({ searchable }) => searchable)) return [];
-  return [{ path: at, message: `no field of ${object.name} is searchable` }];
+/** All records come in the order of their ids, so that none is missed or comes twice while others change. */
+function checkAll(written: JsonObject, at: string): Issue[] {
+  if (written["all"] !== true) return [];
+  return ["sort", "limit"]
+    .filter((key) => written[key] !== undefined)
+    .map((key) => ({
+      path: `${at}.${key}`,
+      message: `leave "${key}" out: "all" gives every record, in the order of their ids`,
+    }));
 }
 
 function checkFields(object: CrmObject, fields: Json | undefined, at: string): Issue[] {

@@ -1,3 +1,4 @@
+import type { RecordCondition } from "../definition/conditions.ts";
 import type { JsonObject } from "../json.ts";
 import { literal, type Statement } from "../sql.ts";
 import { constantSql } from "./ddl.ts";
@@ -5,6 +6,7 @@ import { actorJson, addEvent, stamps, type WriteOptions } from "./events.ts";
 import { findTarget } from "./filter.ts";
 import { matchSql } from "./match.ts";
 import { mergedValue, type WriteModes } from "./modes.ts";
+import { onlyIfSql } from "./only-if.ts";
 import { recordColumns, recordJson, type CrmField, type CrmObject } from "./objects.ts";
 
 /** How rows find the record that they are about. */
@@ -34,6 +36,8 @@ export interface BatchStatement {
   /** Every field that a row names. */
   readonly fields: readonly CrmField[];
   readonly modes: WriteModes;
+  /** What must hold of a record that is there, for it to be changed. */
+  readonly onlyIf?: RecordCondition | undefined;
   /** Whether the records are given back. */
   readonly records: boolean;
 }
@@ -49,8 +53,8 @@ export function addInput(statement: Statement, rows: readonly StatementRow[]): v
 
 /**
  * Adds the CTEs of a whole batch, of which the last, `changed`, has a row for each that was settled or
- * whose record was found: `n`, `id`, `outcome` (null: found, but another row of the batch or another
- * writer was first), `record`, `changed_fields`. Records are locked in the order of their ids.
+ * whose record was found: `n`, `id`, `outcome` (`held`: what must hold of the record does not; null: found,
+ * but another row of the batch or another writer was first), `record`, `changed_fields`. Records are locked in the order of their ids.
  *
  * Postgres takes each CTE for a few rows and would join two of them row by row: what a later one needs
  * an earlier one carries along, and what is left out is asked for by `not in`, which hashes. What stands
@@ -63,7 +67,7 @@ export function addBatch(options: WriteOptions, batch: BatchStatement): void {
   statement.with("chosen", "select distinct on (f.id) f.id, f.n, f.by, f.v from found f order by f.id, f.n");
   statement.with(
     "locked",
-    `select ${recordColumns(object, "r")}, c.n as _n, c.v as _v from chosen c join ${object.table} r on r.id = c.id${gate === undefined ? "" : `, ${gate} g`}
+    `select ${recordColumns(object, "r")}, c.n as _n, c.v as _v, ${holdsSql(options, batch)} as _holds from chosen c join ${object.table} r on r.id = c.id${gate === undefined ? "" : `, ${gate} g`}
      where r.deleted_at is null${stillSql(statement, object, batch.matchers)} order by r.id for update of r`,
   );
   addUpdates(options, batch);
@@ -72,6 +76,7 @@ export function addBatch(options: WriteOptions, batch: BatchStatement): void {
     "settled",
     `select u.n, u.id, 'updated' as outcome, ${recordOr(batch, "u.record")}, u.fields as changed_fields from updated u
      union all select d._n, d.id, 'unchanged', ${recordOr(batch, recordJson(object, "d"))}, d._changed from differing d where cardinality(d._changed) = 0
+     union all select l._n, l.id, 'held', ${recordOr(batch, recordJson(object, "l"))}, '{}'::text[] from locked l where not l._holds
      union all select c.n, c.id, 'created', ${recordOr(batch, "c.record")}, c.fields from created c`,
   );
   statement.with(
@@ -79,6 +84,11 @@ export function addBatch(options: WriteOptions, batch: BatchStatement): void {
     `select s.n, s.id, s.outcome, s.record, s.changed_fields from settled s
      union all select f.n, f.id, null, null::jsonb, null::text[] from found f where f.n not in (select s.n from settled s)`,
   );
+}
+
+/** SQL over `r`, the locked record: whether it may be changed. */
+function holdsSql({ statement, objects, object }: WriteOptions, { onlyIf }: BatchStatement): string {
+  return onlyIf === undefined ? "true" : `coalesce(${onlyIfSql(onlyIf, { statement, objects, object })}, false)`;
 }
 
 function recordOr({ records }: BatchStatement, record: string): string {
@@ -131,7 +141,7 @@ function wantedColumn(position: number): string {
 function addUpdates(options: WriteOptions, { fields, modes }: BatchStatement): void {
   const { statement, object } = options;
   const wanted = fields.map((field, i) => `, ${wantedValue(field, modes)} as ${wantedColumn(i)}`).join("");
-  statement.with("wanted", `select l.*${wanted} from locked l`);
+  statement.with("wanted", `select l.*${wanted} from locked l where l._holds`);
   const differing = fields.map(
     ({ name, column }, i) => `case when w.${column} is distinct from w.${wantedColumn(i)} then ${literal(name)} end`,
   );

@@ -1,4 +1,5 @@
 import { StepError, type Issue } from "../errors.ts";
+import type { RecordCondition } from "../definition/conditions.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { inTransaction, type Sql } from "../sql.ts";
 import { firstOfEach, foldRows, prepareRows, type BatchKind, type BatchRow } from "./batch-rows.ts";
@@ -33,10 +34,14 @@ export interface Batch {
   /** Fields by name, as a single write takes them; a row may have an `id`. */
   readonly rows: readonly JsonObject[];
   readonly modes?: WriteModes | undefined;
+  /** What must hold of a record that is there, in the statement that changes it; else its row is refused. */
+  readonly onlyIf?: RecordCondition | undefined;
   /** Whether outcomes have their records; default: they have. */
   readonly records?: boolean | undefined;
   /** All rows or none: the first refusal is thrown, with the row's place as `index`. */
   readonly atomic?: boolean | undefined;
+  /** Runs first in the transaction: what it locks stays as it is until the end. */
+  before?(sql: Sql): Promise<void>;
   /** Runs in the same transaction, after the rows: what it writes commits with them. */
   andThen?(sql: Sql, outcomes: readonly RowOutcome[]): Promise<void>;
 }
@@ -79,6 +84,7 @@ async function writeBatch(writer: Writer, batch: Batch, kind: BatchKind): Promis
   const { rows, refused } = prepareRows(batch, kind);
   return untilSettled(batch.object, () =>
     inTransaction(writer.pool, async (sql) => {
+      await batch.before?.(sql);
       const work: Work = { writer, sql, batch, kind, outcomes: new Map() };
       for (const [n, error] of refused) settle(work, [n], refusedBy(error));
       const related = await refuseUnrelated(work, rows);
@@ -176,19 +182,20 @@ async function taken({ sql, batch }: Work, { values, id }: BatchRow): Promise<St
 interface Found {
   readonly n: number;
   readonly id: string;
-  readonly outcome: "created" | "updated" | "unchanged" | null;
+  readonly outcome: "created" | "updated" | "unchanged" | "held" | null;
   readonly record: JsonObject | null;
   readonly changedFields: string[] | null;
 }
 
 async function runStatement({ writer, sql, batch }: Work, rows: readonly BatchRow[]): Promise<Found[]> {
-  const { object, modes = {}, records = true } = batch;
+  const { object, modes = {}, onlyIf, records = true } = batch;
   const statement = writer.begin({ locked: true });
   addBatch(writeOptionsOf(writer, object, statement), {
     rows: rows.map(toStatementRow),
     matchers: matchersOf(rows),
     fields: fieldsOf(object, rows),
     modes,
+    onlyIf,
     records,
   });
   // Without a name: batches have any set of fields, and a prepared statement stays with its session.
@@ -213,12 +220,21 @@ async function settleRows(work: Work, rows: readonly BatchRow[], found: readonly
   const again: BatchRow[] = [];
   for (const row of rows) {
     const { outcome = null, id = null, record = null, changedFields = null } = byPlace.get(row.members[0] ?? 0) ?? {};
-    if (outcome !== null) settle(work, row.members, { outcome, id, record, changedFields: changedFields ?? [] });
+    if (outcome === "held") settle(work, row.members, refusedBy(isHeld(work, id ?? "")));
+    else if (outcome !== null) settle(work, row.members, { outcome, id, record, changedFields: changedFields ?? [] });
     else if (id === null && row.newId === null) settle(work, row.members, refusedBy(notMade(work, row)));
     else if (id !== null || row.tries < mostTries) again.push({ ...row, tries: row.tries + 1 });
     else settle(work, row.members, refusedBy(await taken(work, row)));
   }
   return again;
+}
+
+/** Why a row's record stays as it is. */
+function isHeld({ batch }: Work, id: string): StepError {
+  return new StepError(
+    "precondition-failed",
+    `${batch.object.name} ${id}: onlyIf does not hold for the record as it is.`,
+  );
 }
 
 /** Why a row without a record makes none. */

@@ -39,3 +39,15 @@ export async function countRecords(sql: Sql, selection: Selection, atLeast = 0):
   const count = counted.rows[0]?.count ?? 0;
   return count <= most ? { count, isEstimate: false } : { count: Math.max(rows, count), isEstimate: true };
 }
+
+/** How many records match, all of them counted, however many there are. */
+export async function countAll(sql: Sql, selection: Selection): Promise<number> {
+  const statement = createStatement();
+  const matching = matchingSql(statement, selection);
+  // Filters have as many shapes as callers: no name keeps one.
+  const { text, values } = statement.query(
+    `select count(*)::integer as count from ${selection.object.table} t where ${matching}`,
+  );
+  const { rows } = await sql.query<{ count: number }>(text, values);
+  return rows[0]?.count ?? 0;
+}

@@ -191,3 +191,41 @@ export async function* readListPages(
     index += items.length;
   }
 }
+
+/** How far a list was written: what comes next, and its last item. */
+export interface ListEnd {
+  readonly page: number;
+  /** Index of the next item. */
+  readonly count: number;
+  readonly last: Json;
+}
+
+/** Where a list goes on that is written page by page; undefined where nothing of it is written. */
+export async function findListEnd(sql: Sql, { runId, path, name }: ListPlace): Promise<ListEnd | undefined> {
+  const { rows } = await sql.query<ListEnd>({
+    name: "find_list_end",
+    text: `select page + 1 as page, first + jsonb_array_length(items) as count, items -> -1 as last from tandem.step_lists
+      where run_id = $1::uuid and path = $2::text and name = $3::text order by page desc limit 1`,
+    values: [runId, path, name],
+  });
+  return rows[0];
+}
+
+/**
+ * Adds a CTE that writes one page of a list, if the statement's `gate` is open: `items` is SQL of a row
+ * with the column `items`, or of none where there is nothing to write. That another attempt has written
+ * the page is a conflict as any of the ledger.
+ */
+export function addListPage(
+  statement: Statement,
+  { path, name, page, first }: Omit<ListPlace, "runId"> & { page: number; first: number },
+  items: string,
+): void {
+  const p = statement.param;
+  statement.with(
+    `page_${name.replace(/\W/g, "_")}`,
+    `insert into tandem.step_lists (run_id, path, name, page, first, items)
+     select g.run_id, ${p(path, "text")}, ${p(name, "text")}, ${p(page, "integer")}, ${p(first, "integer")}, i.items
+     from gate g, (${items}) i`,
+  );
+}
