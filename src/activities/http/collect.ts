@@ -1,0 +1,87 @@
+import type { Json, JsonObject } from "../../json.ts";
+import { beginGated } from "../../runs/ledger.ts";
+import { addStepLists, pageBytes, pageItems, type ListPage } from "../../runs/step-lists.ts";
+import { FencedError } from "../../errors.ts";
+import type { OutsideContext } from "../step-kind.ts";
+import type { PageMark } from "./pages.ts";
+
+/** Items up to so much JSON are kept with the progress; more are moved to pages of their own. */
+const inlineBytes = 524_288;
+const listName = "items";
+
+/** How far a pagination has come: what a later attempt goes on from. */
+export interface Progress {
+  /** Pages that were read. */
+  readonly pages: number;
+  /** Items that they had. */
+  readonly count: number;
+  /** What asks for the next page. */
+  readonly next: PageMark;
+  /** Items that are not in pages yet. */
+  readonly items: Json[];
+  /** How many pages of the list are stored. */
+  readonly stored: number;
+  /** Items in them. */
+  readonly storedItems: number;
+}
+
+const nothing: Progress = { pages: 0, count: 0, next: null, items: [], stored: 0, storedItems: 0 };
+
+/** What an earlier attempt saved; only we write it. */
+export function readProgress(saved: JsonObject): Progress {
+  return { ...nothing, ...(saved["pagination"] as Partial<Progress> | undefined) };
+}
+
+/** Progress as it is saved. */
+export function savedProgress(progress: Progress): JsonObject {
+  return { pagination: { ...progress } };
+}
+
+/** Takes out pages that an attempt stored and died before it had saved that it had. */
+export async function dropUnsaved({ sql, run, path }: OutsideContext, { stored }: Progress): Promise<void> {
+  await sql.query(
+    "delete from tandem.step_lists where run_id = $1::uuid and path = $2::text and name = $3::text and page >= $4::integer",
+    [run.id, path, listName, stored],
+  );
+}
+
+/** Moves the items to pages once they are many, or, with `all`, in any case. Throws FencedError. */
+export async function storeItems(
+  context: OutsideContext,
+  progress: Progress,
+  { all }: { all: boolean },
+): Promise<Progress> {
+  const texts = progress.items.map((item) => JSON.stringify(context.redact(item)));
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (texts.length === 0 || (bytes <= inlineBytes && !all)) return progress;
+  const pages = cut(texts, { page: progress.stored, first: progress.storedItems });
+  const statement = beginGated({ runId: context.run.id, fence: context.fence });
+  addStepLists(statement, [{ path: context.path, pages }]);
+  const { rows } = await context.sql.query<{ open: boolean }>(
+    statement.query("select exists (select 1 from gate) as open"),
+  );
+  if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: its pages are not kept.");
+  return {
+    ...progress,
+    items: [],
+    stored: progress.stored + pages.length,
+    storedItems: progress.storedItems + texts.length,
+  };
+}
+
+function cut(texts: readonly string[], from: { page: number; first: number }): ListPage[] {
+  const pages: Array<ListPage & { items: string[] }> = [];
+  let bytes = 0;
+  for (const [index, text] of texts.entries()) {
+    const size = Buffer.byteLength(text) + 1;
+    const last = pages.at(-1);
+    if (last === undefined || last.items.length === pageItems || bytes + size > pageBytes) {
+      pages.push({ name: listName, page: from.page + pages.length, first: from.first + index, items: [text] });
+      bytes = size;
+    } else {
+      last.items.push(text);
+      bytes += size;
+    }
+  }
+  return pages;
+}

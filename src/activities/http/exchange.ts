@@ -1,0 +1,88 @@
+import { StepError } from "../../errors.ts";
+import { admitCall } from "../../http/admission.ts";
+import type { Answer, HttpClient } from "../../http/client.ts";
+import { createTokenSender } from "../../http/send-token.ts";
+import { originHeader, originHeaderName } from "../../runs/origin.ts";
+import { authorize, renewAfter401, type Authorization } from "../../vault/authorization.ts";
+import { findConnection, type Connection } from "../../vault/connections.ts";
+import type { Tokens } from "../../vault/tokens.ts";
+import type { OutsideContext, StepContext } from "../step-kind.ts";
+import { outgoingOf, reachOf, type PageRequest } from "./request.ts";
+
+/** The longest that one request and its answer may take. */
+const exchangeMs = 300_000;
+
+/** What calls are made with. */
+export interface HttpParts {
+  readonly client: HttpClient;
+  readonly tokens: Tokens;
+}
+
+/** The connection that a step names. Throws StepError `unknown-connection`. */
+export async function getConnection(
+  { sql, workspace }: StepContext,
+  key: string | undefined,
+): Promise<Connection | undefined> {
+  if (key === undefined) return undefined;
+  const connection = await findConnection(sql, { workspaceId: workspace.id, key });
+  if (connection !== undefined) return connection;
+  throw new StepError(
+    "unknown-connection",
+    `The workspace has no connection "${key}" any more. Make it again under this key, or let the step name another.`,
+  );
+}
+
+/**
+ * Sends one request as soon as the connection's rate lets it go, and gives the target's answer, whatever
+ * it is. With OAuth2 an answer of 401 is asked again once, under a new token.
+ */
+export async function exchangePage(
+  { client, tokens }: HttpParts,
+  context: OutsideContext,
+  { page, connection, key }: { page: PageRequest; connection: Connection | undefined; key: string },
+): Promise<Answer> {
+  const outgoing = outgoingOf(page, connection);
+  const { signal, sql } = context;
+  const ready = {
+    ...outgoing,
+    headers: {
+      ...(page.request.method === "POST" || page.request.method === "PATCH" ? { "idempotency-key": key } : {}),
+      ...outgoing.headers,
+      [originHeaderName]: await originHeader(sql, context.run),
+    },
+    reach: reachOf(connection),
+    certificateAuthority: connection?.certificateAuthority,
+    repeatable: page.request.repeatable,
+    maximumBytes: page.request.maximumBytes,
+    timeoutMs: exchangeMs,
+    signal,
+  };
+  if (connection === undefined) {
+    await context.sending?.();
+    return client.send(ready);
+  }
+  const proving = { ...context, tokens, send: createTokenSender(client) };
+  const authorization = await authorize(proving, connection);
+  const send = (shown: Authorization): Promise<Answer> => client.send({ ...ready, authorization: shown });
+  const admission = await admit(context, connection);
+  try {
+    await context.sending?.();
+    const answer = await send(authorization);
+    if (answer.status !== 401) return answer;
+    const renewed = await renewAfter401(proving, connection, authorization);
+    return renewed === undefined ? answer : await send(renewed);
+  } finally {
+    await admission.release();
+  }
+}
+
+/** Who is sent away has waited when it comes again, and goes before those who have not. */
+async function admit(context: OutsideContext, connection: Connection) {
+  const waited = context.progress["waited"] === true;
+  try {
+    return await admitCall(context, connection, waited);
+  } catch (error) {
+    if (!waited && error instanceof StepError) await context.save({ ...context.progress, waited: true });
+    throw error;
+  }
+}
