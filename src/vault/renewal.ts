@@ -51,13 +51,19 @@ export async function getToken(parts: TokenParts, renewable: Renewable, refused?
       await pause(lookAgainMs, undefined, { signal });
       continue;
     }
-    try {
-      const renewed = await renew(parts, renewable, { wanted, refused });
-      if (renewed !== undefined) return renewed;
-    } finally {
-      await claim.release();
-    }
+    // Goes on by itself when the step is cancelled: what the endpoint has granted is to be stored.
+    const renewal = renew(parts, renewable, { wanted, refused }).finally(() => claim.release());
+    const renewed = await unlessAborted(renewal, signal);
+    if (renewed !== undefined) return renewed;
   }
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", leave, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+  });
 }
 
 /** Undefined: somebody else was first after all. */
@@ -96,10 +102,7 @@ async function findKept(tokens: Tokens, connection: Connection): Promise<KeptTok
   throw new StepError("authorization-failed", `Connection "${connection.key}" was deleted meanwhile.`);
 }
 
-/**
- * Not under the signal of the step that needs the token: what the endpoint has granted is to be stored
- * although the step is cancelled meanwhile.
- */
+/** Not under the signal of the step that needs the token. */
 async function ask(send: SendTokenRequest, request: TokenRequest, connection: Connection): Promise<TokenAnswer> {
   try {
     return await send(request, { connection, signal: AbortSignal.timeout(requestMs) });
