@@ -3,7 +3,7 @@ import type { Objects } from "../crm/objects.ts";
 import type { ViewNames } from "../crm/views.ts";
 import type { Issue } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
-import type { QueueName, RetryPolicy } from "../definition/plan.ts";
+import type { QueueName, RetryPolicy, Verdict } from "../definition/plan.ts";
 import type { Place } from "../definition/expressions.ts";
 import type { Seal, Sealed } from "../runs/seal.ts";
 import type { SqlPool } from "../sql.ts";
@@ -69,6 +69,12 @@ interface StepKindBase<Input> {
   readonly output: z.ZodType;
   /** Keys of the input that must be written out, since activation looks them up: `object`, `strategy`. */
   readonly fixed: readonly string[];
+  /** Whether the quick lane may do it with this input, as written; by default what reads or changes records. */
+  readonly quick?: (input: JsonObject) => boolean;
+  /** The time of a try with this input, as written, where that is not always the same. */
+  readonly timeoutFor?: (input: JsonObject) => number;
+  /** Keys of the input that take a long list unread, where it is exactly one path: what `longListOf` knows. */
+  readonly byReference?: readonly string[];
   /** How expressions under a key are escaped; keys not named are `data`. */
   readonly places?: Readonly<Record<string, Place>>;
   /** Keys under which `| optional` is refused, since dropping would widen what is asked. */
@@ -82,6 +88,8 @@ interface StepKindBase<Input> {
   readonly sample: { readonly input: JsonObject; readonly output: Json };
   /** What activation refuses beyond the shape: unknown objects, fields, options. `at` is the input's place. */
   readonly check?: (input: JsonObject, context: CheckContext) => Issue[];
+  /** What only trying tells, such as whether a source can be read: refused as what `check` refuses. */
+  readonly examine?: (input: JsonObject, at: string) => Promise<Issue[]>;
 }
 
 export interface CheckContext {
@@ -142,7 +150,22 @@ export interface OutsideContext extends StepContext {
   sending?(): Promise<void>;
 }
 
+/** Waits, asks, calls another workflow, answers or ends the run: what it does is the engine's. */
+export interface ControlKind<Input> extends StepKindBase<Input> {
+  readonly effect: "control";
+  run(context: StepContext, input: Input, at: ControlPlace): Promise<ControlOutcome>;
+}
+
+/** What a control step knows of where it stands. */
+export interface ControlPlace {
+  /** Other steps of the run may be at work meanwhile: a wait of this one parks nothing by itself. */
+  readonly beside: boolean;
+}
+
+/** `waitId`: the run waits for this wait to be settled, then the step is asked again. */
+export type ControlOutcome = (StepOutcome & { readonly verdict?: Verdict }) | { readonly waitId: string };
+
 // eslint-disable-next-line typescript/no-explicit-any -- a registry holds kinds of every input; each parses its own.
-export type StepKind = ReadKind<any> | RecordKind<any> | OutsideKind<any, any>;
+export type StepKind = ReadKind<any> | RecordKind<any> | OutsideKind<any, any> | ControlKind<any>;
 
 export type StepKinds = Readonly<Record<string, StepKind>>;
