@@ -17,8 +17,8 @@ import type { OutsideContext, OutsideKind, StepOutcome } from "./step-kind.ts";
 /** A pagination gives its place up after this, between two pages: however many there are, others get their turn. */
 const turnMs = 10_000;
 
-/** Calls an outside API. */
-export function createHttpRequest(parts: HttpParts): OutsideKind<HttpInput, StoredRequest> {
+/** Calls an outside API. Without `parts`, in a process that does no steps, it only says what it is. */
+export function createHttpRequest(parts?: HttpParts): OutsideKind<HttpInput, StoredRequest> {
   return {
     kind: "http-request",
     effect: "outside",
@@ -51,6 +51,7 @@ export function createHttpRequest(parts: HttpParts): OutsideKind<HttpInput, Stor
       return { request: storedRequest(input, await getConnection(context, input.connection)) };
     },
     async perform(context, request) {
+      if (parts === undefined) throw new Error("This process does no steps.");
       try {
         const connection = await getConnection(context, request.connection);
         return request.pagination === undefined

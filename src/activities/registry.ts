@@ -4,6 +4,8 @@ import { batchUpsertRecords } from "./batch-upsert-records.ts";
 import { countRecords } from "./count-records.ts";
 import { createRecord } from "./create-record.ts";
 import { deleteRecord } from "./delete-record.ts";
+import { createHttpRequest } from "./http-request.ts";
+import type { HttpParts } from "./http/exchange.ts";
 import { pickRecord } from "./pick-record.ts";
 import { searchRecords } from "./search-records.ts";
 import { createSendEmail } from "./send-email.ts";
@@ -11,8 +13,14 @@ import type { StepKinds } from "./step-kind.ts";
 import { updateRecord } from "./update-record.ts";
 import { upsertRecord } from "./upsert-record.ts";
 
+/** What steps act with. What is optional is absent in processes that do no steps. */
+export interface StepParts {
+  readonly mail: MailTransport;
+  readonly http?: HttpParts;
+}
+
 /** Every step kind, by the name that definitions use. A new one is a file of its own and a line here. */
-export function createStepKinds({ mail }: { mail: MailTransport }) {
+export function createStepKinds({ mail, http }: StepParts) {
   return {
     "create-record": createRecord,
     "update-record": updateRecord,
@@ -24,5 +32,6 @@ export function createStepKinds({ mail }: { mail: MailTransport }) {
     "batch-update-records": batchUpdateRecords,
     "pick-record": pickRecord,
     "send-email": createSendEmail(mail),
+    "http-request": createHttpRequest(http),
   } satisfies StepKinds;
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { Config } from "../config.ts";
 import { normalize } from "./address.ts";
 
 /** Something of Tandem's own that listens: no step may speak to it, wherever its name leads. */
@@ -29,10 +30,25 @@ function isHere(host: string): boolean {
   return Object.values(networkInterfaces()).some((some) => some?.some((one) => one.address === address) === true);
 }
 
+/** All that the configuration names of ours: the gateway, Postgres, Temporal, mail. */
+export function ownListenersOf(config: Config): OwnListener[] {
+  const mailbox = config.MAILBOX_SMTP_PORT;
+  return [
+    { host: config.HOST, port: config.PORT, openPath: "/hooks/" },
+    ...(mailbox === undefined ? [] : [{ host: "127.0.0.1", port: mailbox }]),
+    ...listenerOf(config.DATABASE_URL, 5_432),
+    ...listenerOf(config.DATABASE_DIRECT_URL, 5_432),
+    ...listenerOf(config.TEMPORAL_ADDRESS === undefined ? undefined : `grpc://${config.TEMPORAL_ADDRESS}`, 7_233),
+    ...listenerOf(config.TEMPORAL_UI_URL, 80),
+    ...listenerOf(config.SMTP_URL, 25),
+  ];
+}
+
 /** The listener that a URL of ours names (`postgres://…`, `smtp://…`); none where it names none. */
-export function listenerOf(url: string | undefined, usualPort: number): OwnListener[] {
+function listenerOf(url: string | undefined, usualPort: number): OwnListener[] {
   if (url === undefined || !URL.canParse(url)) return [];
-  const { hostname, port } = new URL(url);
+  const { hostname, port, protocol } = new URL(url);
   if (hostname === "") return [];
-  return [{ host: hostname.replace(/^\[(.*)\]$/, "$1"), port: port === "" ? usualPort : Number(port) }];
+  const usual = protocol === "https:" ? 443 : usualPort;
+  return [{ host: hostname.replace(/^\[(.*)\]$/, "$1"), port: port === "" ? usual : Number(port) }];
 }

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createStepKinds } from "../activities/registry.ts";
 import { getDatabaseUrl, masterKeySource, publicUrl, readConfig } from "../config.ts";
 import { createMetadataKeeper } from "../crm/metadata/keeper.ts";
+import { createHttpClient } from "../http/client.ts";
+import { ownListenersOf } from "../http/own-listeners.ts";
 import { createLog } from "../log.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createPartitions } from "../migrations.ts";
@@ -14,6 +16,7 @@ import { createRetention } from "../runs/retention.ts";
 import { createSettler } from "../runs/settler.ts";
 import { createPool, type SqlPool } from "../sql.ts";
 import { readMasterKeys } from "../vault/master-keys.ts";
+import { createTokens } from "../vault/tokens.ts";
 import { createVault } from "../vault/vault.ts";
 import { startEngine, type Engine } from "./engine.ts";
 import { createPresence } from "./presence.ts";
@@ -34,12 +37,15 @@ shutdown.defer("the database pool", () => pool.end());
 
 const mail = createMailTransport(config);
 shutdown.defer("the mail transport", () => mail.close());
-const kinds = createStepKinds({ mail });
 const masterKeys = await readMasterKeys(masterKeySource(config)).catch((error: unknown) => {
   log.fatal(error instanceof Error ? error.message : String(error));
   return shutdown.end(1);
 });
 const vault = createVault({ pool, masterKeys, log });
+
+const client = createHttpClient({ own: ownListenersOf(config) });
+shutdown.defer("the lines to outside APIs", () => client.close());
+const kinds = createStepKinds({ mail, http: { client, tokens: createTokens({ pool, masterKeys, log }) } });
 
 let engine: Engine | undefined;
 let link: TemporalLink | undefined;
