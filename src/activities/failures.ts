@@ -12,26 +12,44 @@ import { isUnavailable, sqlState } from "../sql.ts";
  * - `fault`: ours (a process died, Postgres or Temporal is away). Tried again for ever, never counted.
  */
 export type FailureMeaning =
-  | { readonly kind: "answer"; readonly failure: StepFailure; readonly retryable: boolean }
+  | ({ readonly kind: "answer" } & TargetFailure)
   | { readonly kind: "conflict" }
   | { readonly kind: "fenced" }
   | { readonly kind: "fault" };
 
+/** A failed try, as its target told of it. */
+export interface TargetFailure {
+  readonly failure: StepFailure;
+  readonly retryable: boolean;
+  /** False: the target was not asked after all, as where a rate limit made the step wait. */
+  readonly counts: boolean;
+  /** The least pause before the next try. */
+  readonly afterMs: number;
+}
+
 export function meaningOf(error: unknown): FailureMeaning {
-  if (error instanceof StepError) {
-    return {
-      kind: "answer",
-      failure: { ...error.details, code: error.code, message: error.message },
-      retryable: error.retryable,
-    };
-  }
-  if (error instanceof ExpressionError) {
-    return { kind: "answer", failure: { code: error.code, message: error.message }, retryable: false };
-  }
+  if (error instanceof StepError) return answerOf(error);
+  if (error instanceof ExpressionError) return final({ code: error.code, message: error.message });
   if (error instanceof FencedError) return { kind: "fenced" };
   if (isLedgerConflict(error)) return { kind: "conflict" };
   if (isUnavailable(error)) return { kind: "fault" };
   return refusedByDatabase(error) ?? { kind: "fault" };
+}
+
+/** What is said for the retries' sake is no part of the failure that people and error branches read. */
+function answerOf({ code, message, retryable, details }: StepError): FailureMeaning {
+  const { unsure: _unsure, counts, afterMs, ...told } = details;
+  return {
+    kind: "answer",
+    failure: { ...told, code, message },
+    retryable,
+    counts: counts !== false,
+    afterMs: typeof afterMs === "number" ? afterMs : 0,
+  };
+}
+
+function final(failure: StepFailure): FailureMeaning {
+  return { kind: "answer", failure, retryable: false, counts: true, afterMs: 0 };
 }
 
 /** Data that Postgres cannot take (class 22) or a constraint that the step ran into (class 23) is an answer. */
@@ -39,12 +57,8 @@ function refusedByDatabase(error: unknown): FailureMeaning | undefined {
   const state = sqlState(error);
   if (state === undefined || !/^2[23]/.test(state.code)) return undefined;
   const said = error instanceof Error ? error.message : "";
-  return {
-    kind: "answer",
-    retryable: false,
-    failure: {
-      code: "database-refused",
-      message: `Postgres refused the change (${state.code}): ${said}. Look at the step's input.`,
-    },
-  };
+  return final({
+    code: "database-refused",
+    message: `Postgres refused the change (${state.code}): ${said}. Look at the step's input.`,
+  });
 }

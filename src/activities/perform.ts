@@ -8,6 +8,7 @@ import type { StepFailure, StepRow } from "../runs/ledger.ts";
 import { itemAt, mostItems } from "../runs/loops.ts";
 import type { Seal } from "../runs/seal.ts";
 import type { Closing } from "./loops.ts";
+import { onceValueOf } from "./once.ts";
 import type { ControlOutcome, OutsideKind, StepContext, StepKind, StepKinds, StepOutcome } from "./step-kind.ts";
 
 /** A step's input as its expressions gave it, and as its kind read that. */
@@ -23,6 +24,8 @@ export interface Performance {
   readonly evaluation: Evaluation;
   /** The seal for a step that changes records, given its resolved input. */
   seal(input: Json): Seal;
+  /** Asks for the value under which an effect is done once; the quick lane does no such step. */
+  once?(value: string, effect: StepKind["effect"]): Promise<Performed | Waiting | undefined>;
   /** The item that the node closes. */
   readonly closing?: Closing;
   /** How a step that acts outside is done; the quick lane has none and is never asked. */
@@ -32,7 +35,7 @@ export interface Performance {
 /** What a node came to: a row's middle part. `sealed`: it is committed already. */
 export interface Performed {
   readonly sealed: boolean;
-  readonly status: "done" | "skipped" | "failed";
+  readonly status: "done" | "skipped" | "failed" | "already-done";
   readonly outcome: string | null;
   readonly verdict: Verdict;
   readonly input: Json | null;
@@ -129,6 +132,9 @@ async function performEffect(
   performance: Performance,
 ): Promise<Performed | Waiting> {
   const kind = getKind(performance.kinds, step);
+  const once = onceValueOf(node, performance.evaluation);
+  const earlier = once === undefined ? undefined : await performance.once?.(once, kind.effect);
+  if (earlier !== undefined) return earlier;
   const resolved = node.input?.evaluate(performance.evaluation) ?? {};
   const parsed = kind.input.safeParse(resolved);
   if (!parsed.success) {
@@ -202,6 +208,7 @@ function getKind(kinds: StepKinds, step: EffectStep): StepKind {
 export function referencesOf(node: CompiledNode): Reference[] {
   return [
     ...(node.input?.references ?? []),
+    ...(node.once?.references ?? []),
     ...(node.when?.references ?? []),
     ...(node.branches ?? []).flatMap((branch) => branch.when?.references ?? []),
   ];

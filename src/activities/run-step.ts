@@ -1,16 +1,20 @@
-import { ApplicationFailure, CancelledFailure, Context } from "@temporalio/activity";
+import { CancelledFailure, Context } from "@temporalio/activity";
 import type { PlanStep } from "../definition/plan.ts";
-import { StepError } from "../errors.ts";
-import { isJsonObject, type Json } from "../json.ts";
-import { beginAttempt, failAttempt, pauseAfter, type Beginning } from "../runs/attempts.ts";
-import { createSeal, sealRows, type RunKey, type StepFailure, type StepRow } from "../runs/ledger.ts";
-import { callKey, findCall, markAnswered, markSending, saveProgress, storeCall } from "../runs/outside-calls.ts";
+import type { Json } from "../json.ts";
+import { beginAttempt, type Beginning } from "../runs/attempts.ts";
+import { createSeal } from "../runs/ledger.ts";
+import { callKey } from "../runs/outside-calls.ts";
 import type { StepAnswer, StepInput } from "./contract.ts";
 import { createContext, type Environment } from "./environment.ts";
 import { meaningOf } from "./failures.ts";
-import { failedRow, performNode, type Performed } from "./perform.ts";
+import { createGuard, needsGuard, type Guard } from "./guard.ts";
+import { closeLoop, describeClosing, withProgress } from "./loops.ts";
+import { createOnceSeal, createOnceStep, OnceTakenError, type OnceStep } from "./once.ts";
+import { performOutside, type Doubt } from "./outside.ts";
+import { performNode, type Performed, type Waiting } from "./perform.ts";
 import { createEvaluation, prepareVersion, type PreparedVersion } from "./prepared.ts";
-import type { OutsideKind, StepContext, StepOutcome } from "./step-kind.ts";
+import { endFailed, endPerformed, tryAgain, type OwnRow } from "./try-ends.ts";
+import { withinTime } from "./within-time.ts";
 
 const heartbeatMs = 500;
 
@@ -33,9 +37,11 @@ async function attempt(environment: Environment, input: StepInput, cancelled: Ab
   const version = prepareVersion(await environment.loadVersion(input.versionId));
   const { step } = version.node(input.node);
   try {
-    const beginning = await beginAttempt(environment.pool, input, input.path, version.needs(input.node));
-    if (beginning.kind === "sealed")
-      return { verdict: beginning.verdict, ...(beginning.outcome === null ? {} : { outcome: beginning.outcome }) };
+    const beginning = await beginAttempt(environment.pool, input, input.path, version.needs(input.node, input.path));
+    if (beginning.kind === "sealed") {
+      const verdict = await withProgress(environment.pool, input, beginning.verdict);
+      return { verdict, ...(beginning.outcome === null ? {} : { outcome: beginning.outcome }) };
+    }
     if (beginning.kind === "waiting") return { waitId: beginning.waitId };
     return await tryStep(environment, { input, version, step, beginning, cancelled });
   } catch (error) {
@@ -43,12 +49,13 @@ async function attempt(environment: Environment, input: StepInput, cancelled: Ab
     const meaning = meaningOf(error);
     // Whoever sealed it first is asked at once; a run that is not open is asked about again until its
     // cancel arrives.
-    if (meaning.kind === "conflict") throw retry("sealed-by-another", 1);
-    if (meaning.kind === "fenced") throw retry("run-not-open", 1_000);
+    if (meaning.kind === "conflict") throw tryAgain("sealed-by-another", 1);
+    if (meaning.kind === "fenced") throw tryAgain("run-not-open", 1_000);
     throw error;
   }
 }
 
+/** One try of a step. */
 interface Try {
   readonly input: StepInput;
   readonly version: PreparedVersion;
@@ -59,162 +66,80 @@ interface Try {
 
 async function tryStep(environment: Environment, attempted: Try): Promise<StepAnswer> {
   const { input, step, beginning } = attempted;
-  const startedAt = new Date();
-  const own = {
+  const own: OwnRow = {
     path: input.path,
     attempts: beginning.counted + 1,
     attempt: beginning.attempt,
     lane: "ordinary",
-    startedAt,
-  } as const;
-  let resolved: Json | null = null;
-  try {
-    const performed = await withinTime(attempted, async (signal) => {
-      const context = await createContext(environment, {
-        run: beginning.run,
-        key: input,
-        path: input.path,
-        signal,
-      });
-      return performNode(attempted.version.node(step), {
-        context,
-        kinds: environment.kinds,
-        evaluation: await createEvaluation(
-          environment,
-          { version: attempted.version, node: step.node },
-          { run: beginning.run, row: (path) => beginning.rows.get(path) },
-        ),
-        seal(sealedInput) {
-          resolved = sealedInput;
-          return createSeal(input, { ...own, kind: step.kind, input: sealedInput, error: null });
-        },
-        outside(kind, given) {
-          resolved = given.resolved;
-          return performOutside(environment, { kind, parsed: given.parsed, context, key: input });
-        },
-      });
-    });
-    if (performed.sealed) environment.recordsChanged();
-    else await sealRows(environment.pool, input, [rowOf(step, own, performed)]);
-    return answerOf(performed);
-  } catch (error) {
-    const meaning = meaningOf(error);
-    if (attempted.cancelled.aborted || meaning.kind !== "answer") throw error;
-    return fail(environment, attempted, { ...own, input: resolved }, meaning);
-  }
-}
-
-/** Runs `work` within the step's own time; past it the try fails with code `timeout` and counts. */
-async function withinTime<T>({ step, cancelled }: Try, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const time = AbortSignal.timeout(step.timeoutMs);
-  const signal = AbortSignal.any([time, cancelled]);
-  let stop: (() => void) | undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    stop = () =>
-      reject(
-        time.aborted
-          ? new StepError("timeout", `Step "${step.name}" did not finish within ${step.timeoutMs} ms.`, {
-              retryable: true,
-            })
-          : new CancelledFailure("The step was cancelled"),
-      );
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([work(signal), stopped]);
-  } finally {
-    if (stop !== undefined) signal.removeEventListener("abort", stop);
-  }
-}
-
-type OwnRow = Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt">;
-
-function rowOf(step: PlanStep, own: OwnRow, performed: Performed): StepRow {
-  const { status, outcome, verdict, input, output } = performed;
-  return { ...own, kind: step.kind, status, outcome, verdict, input, output, error: null, endedAt: new Date() };
-}
-
-async function fail(
-  environment: Environment,
-  { input, step }: Try,
-  own: OwnRow & { input: Json | null },
-  { failure, retryable }: { failure: StepFailure; retryable: boolean },
-): Promise<StepAnswer> {
-  if (retryable && own.attempts < step.retry.maximumAttempts) {
-    const pauseMs = pauseAfter(step.retry, own.attempts);
-    const { path, attempt: number, startedAt } = own;
-    const next = await failAttempt(environment.pool, input, {
-      path,
-      attempt: number ?? own.attempts,
-      error: failure,
-      startedAt,
-      pauseMs,
-    });
-    if (next.kind === "soon") throw retry(failure.code, next.inMs);
-    environment.slotFreed();
-    return { waitId: next.waitId };
-  }
-  const row = failedRow(step, own, failure);
-  await sealRows(environment.pool, input, [row]);
-  // A failed activity is what people look for in the Web UI; the verdict goes along for the workflow.
-  throw ApplicationFailure.create({
-    message: `${failure.code} after ${own.attempts === 1 ? "1 attempt" : `${own.attempts} attempts`}`,
-    type: stepFailedType,
-    nonRetryable: true,
-    // The target's failure, not ours: it is in the ledger, and no alarm of the worker's.
-    category: "BENIGN",
-    details: [row.verdict],
-  });
-}
-
-/** Type of the failure that ends a step's activity; its first detail is the verdict. */
-export const stepFailedType = "StepFailed";
-
-function retry(code: string, inMs: number): ApplicationFailure {
-  return ApplicationFailure.create({ message: code, type: "TryAgain", nextRetryDelay: inMs, category: "BENIGN" });
-}
-
-/** Stores what will be sent, marks the sending, sends, and records that the target answered (§4). */
-async function performOutside(
-  { pool }: Environment,
-  call: { kind: OutsideKind<unknown, Json>; parsed: unknown; context: StepContext; key: RunKey },
-): Promise<StepOutcome> {
-  const { kind, context, key } = call;
-  const idempotencyKey = callKey(context.run.id, context.path);
-  let stored = await findCall(pool, context.run.id, context.path);
-  if (stored === undefined) {
-    const made = await kind.prepare(context, call.parsed, idempotencyKey);
-    if (!("request" in made)) return made;
-    await storeCall(pool, key, { path: context.path, key: idempotencyKey, request: made.request });
-    stored = (await findCall(pool, context.run.id, context.path)) ?? {
-      request: made.request,
-      progress: {},
-      unsure: false,
-    };
-  }
-  await markSending(pool, key, context.path);
-  const save = (progress: { [key: string]: Json }): Promise<void> => saveProgress(pool, key, context.path, progress);
-  try {
-    return await kind.perform(
-      { ...context, key: idempotencyKey, unsure: stored.unsure, progress: stored.progress, save },
-      stored.request,
-    );
-  } catch (error) {
-    // The target answered, with a refusal: nothing is in doubt. Anything else leaves the mark.
-    if (error instanceof StepError && error.details["unsure"] !== true) await markAnswered(pool, key, context.path);
-    throw error;
-  }
-}
-
-function answerOf({ verdict, outcome, output }: Performed): StepAnswer {
-  const preview = isJsonObject(output) ? output : {};
-  return {
-    verdict,
-    ...(outcome === null ? {} : { outcome }),
-    ...(typeof preview["id"] === "string" ? { id: preview["id"] } : {}),
-    ...(Array.isArray(preview["changedFields"])
-      ? { changedFields: preview["changedFields"].map(String).slice(0, 20) }
-      : {}),
-    ...(typeof preview["total"] === "number" ? { count: preview["total"] } : {}),
+    startedAt: new Date(),
   };
+  if (step.control === "iterator") return { verdict: await closeLoop(environment.pool, input, { step, own }) };
+  const doubt: Doubt = { open: false, lasting: false };
+  const once = createOnceStep(environment.pool, { run: beginning.run, key: input, path: input.path, step });
+  let [guard, resolved]: [Guard | undefined, Json | null] = [undefined, null];
+  const end = { environment, key: input, step, own, doubt, once };
+  try {
+    if (needsGuard(step, environment.kinds)) guard = await createGuard(environment, beginning.run);
+    const performed = await withinTime(attempted, (signal) =>
+      perform(environment, attempted, {
+        ...{ own, doubt, once, guard, signal },
+        resolvedTo: (value) => (resolved = value),
+      }),
+    );
+    return await endPerformed({ ...end, guard }, performed);
+  } catch (error) {
+    if (error instanceof OnceTakenError) throw tryAgain("done-by-another", 1);
+    const meaning = meaningOf(error);
+    if (meaning.kind === "fault" && guard !== undefined) throw guard.fault(error);
+    if (attempted.cancelled.aborted || meaning.kind !== "answer") throw error;
+    return endFailed({ ...end, guard }, { input: resolved, failed: meaning });
+  }
+}
+
+/** What an attempt does its step with. */
+interface Tools {
+  readonly own: OwnRow;
+  readonly doubt: Doubt;
+  readonly once: OnceStep;
+  readonly guard: Guard | undefined;
+  readonly signal: AbortSignal;
+  resolvedTo(input: Json): void;
+}
+
+async function perform(environment: Environment, attempted: Try, tools: Tools): Promise<Performed | Waiting> {
+  const { pool } = environment;
+  const { input, version, step, beginning } = attempted;
+  const { own, doubt, once, guard, signal, resolvedTo } = tools;
+  const { run } = beginning;
+  const context = await createContext(environment, {
+    ...{ run, key: input, path: input.path, signal },
+    ...(guard === undefined ? {} : { secrets: guard.secrets }),
+  });
+  const evaluation = await createEvaluation(
+    environment,
+    { version, node: step.node },
+    { run, path: input.path, row: (path) => beginning.rows.get(path) },
+  );
+  return performNode(version.node(step), {
+    context,
+    kinds: environment.kinds,
+    evaluation: { ...evaluation, secret: guard?.marks.mark },
+    ...(input.ended === undefined ? {} : { closing: await describeClosing(pool, { ...input, ended: input.ended }) }),
+    once: once.take,
+    seal(sealedInput) {
+      resolvedTo(sealedInput);
+      const seal = createSeal(input, { ...own, kind: step.kind, input: sealedInput, error: null });
+      return createOnceSeal(seal, { pool, once: once.key(), step: { runId: input.runId, path: input.path } });
+    },
+    outside(kind, { resolved, parsed }) {
+      resolvedTo(resolved);
+      if (guard === undefined) throw new Error(`A step of kind ${kind.kind} is done behind a guard.`);
+      const { secrets, marks, granted } = guard;
+      return performOutside(pool, {
+        ...{ kind, parsed, context, key: input, doubt, secrets, marks, granted },
+        tried: { path: input.path, attempt: beginning.attempt },
+        callKey: once.callKey() ?? callKey(input.runId, input.path),
+      });
+    },
+  });
 }

@@ -7,8 +7,8 @@ import type { OpenedSecrets, Vault } from "../vault/vault.ts";
 export interface StepSecrets extends Redactor {
   /** Values by name. Throws StepError where one is not there. */
   open(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** All that were opened so far. */
-  opened(): ReadonlyMap<string, string>;
+  /** Values that are known so far, by name. */
+  known(): ReadonlyMap<string, string>;
   /** Names further texts that are to be taken out. */
   conceal(texts: Iterable<string>): void;
 }
@@ -36,7 +36,11 @@ export async function createStepSecrets(
       if (!(error instanceof ProblemError)) throw error;
       throw new StepError(error.code, error.message, { cause: error });
     });
-    for (const values of opened.values()) conceal(values.map((value) => value.toString()));
+    for (const [name, values] of opened) {
+      const texts = values.map((value) => value.toString());
+      conceal(texts);
+      if (texts[0] !== undefined) known.set(name, texts[0]);
+    }
     return opened;
   };
   const current = (): Redactor => (redactor ??= createRedactor(hidden));
@@ -45,11 +49,9 @@ export async function createStepSecrets(
     conceal,
     async open(names) {
       const opened = await load(names);
-      const values = new Map(names.map((name) => [name, valueOf(opened, name)]));
-      for (const [name, value] of values) known.set(name, value);
-      return values;
+      return new Map(names.map((name) => [name, valueOf(opened, name)]));
     },
-    opened: () => known,
+    known: () => known,
     text: (text) => (hidden.size === 0 ? text : current().text(text)),
     json: (value: Json) => (hidden.size === 0 ? value : current().json(value)),
   };

@@ -209,19 +209,29 @@ export function pauseAfter(policy: RetryPolicy, counted: number): number {
 export async function failAttempt(
   sql: Sql,
   key: RunKey,
-  failed: { path: string; attempt: number; error: StepFailure; startedAt: Date; pauseMs: number; beside?: boolean },
+  failed: {
+    path: string;
+    attempt: number;
+    error: StepFailure;
+    startedAt: Date;
+    pauseMs: number;
+    /** False: the target was not asked; by default it was. */
+    counts?: boolean;
+    beside?: boolean;
+  },
 ): Promise<NextTry> {
   const statement = beginGated(key);
   const p = statement.param;
   const waitId = `${failed.path}#${failed.attempt}`;
   const waits = failed.pauseMs > shortPauseMs;
   const [path, number, error] = [p(failed.path, "text"), p(failed.attempt, "integer"), p(failed.error, "jsonb")];
+  const counts = p(failed.counts ?? true, "boolean");
   // The quick lane writes no row before its attempt: then this inserts it.
   statement.with(
     "attempt",
     `insert into tandem.step_attempts (run_id, path, number, started_at, ended_at, counts, error)
-     select g.run_id, ${path}, ${number}, ${p(failed.startedAt, "timestamptz")}, clock_timestamp(), true, ${error} from gate g
-     on conflict (run_id, path, number) do update set ended_at = excluded.ended_at, counts = true, error = excluded.error`,
+     select g.run_id, ${path}, ${number}, ${p(failed.startedAt, "timestamptz")}, clock_timestamp(), ${counts}, ${error} from gate g
+     on conflict (run_id, path, number) do update set ended_at = excluded.ended_at, counts = ${counts}, error = excluded.error`,
   );
   if (waits) {
     const until = `clock_timestamp() + ${p(failed.pauseMs, "double precision")} * interval '1 millisecond'`;

@@ -24,7 +24,7 @@ export interface StepFailure {
 export interface StepRow {
   readonly path: string;
   readonly kind: string;
-  readonly status: "done" | "failed" | "skipped";
+  readonly status: "done" | "failed" | "skipped" | "already-done" | "outcome-unknown";
   readonly outcome: string | null;
   readonly verdict: Verdict;
   readonly input: Json | null;
@@ -44,6 +44,8 @@ export interface StepRow {
   readonly log?: string;
   /** Lists of the output that are kept as pages, with their lengths. */
   readonly lists?: Readonly<Record<string, number>>;
+  /** Adds what else is committed with the row. */
+  readonly also?: (statement: Statement) => void;
 }
 
 /** How a run ends, as the ledger keeps it. */
@@ -136,7 +138,10 @@ export async function sealRows(sql: Sql, key: RunKey, rows: readonly StepRow[], 
        from gate g, jsonb_to_recordset(${statement.param(kept, "jsonb")}) as q(${rowShape})`,
     );
     addStepLists(statement, split);
-    for (const row of rows) endAttempt(statement, row);
+    for (const row of rows) {
+      endAttempt(statement, row);
+      row.also?.(statement);
+    }
   }
   if (end !== undefined) addClose(statement, end);
   const { rows: found } = await sql.query<{ open: boolean }>(

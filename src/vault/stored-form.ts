@@ -10,11 +10,19 @@ const reference = "$secret";
 /** A key that would be read as a reference, however often it was written for one. */
 const alike = /^\$+secret$/;
 
-/** What is to be sent with its marks made references: this is stored, and holds no value of a secret. */
-export function storedForm(value: Json, marks: SecretMarks): Json {
+/**
+ * What is to be sent, or was got through, as it is stored: marks are made references, and so are values of
+ * secrets, as they are and as a URL holds them. They may stand there without having been put in: in what a
+ * sender gave, or in the address of a target's next page.
+ */
+export function storedForm(
+  value: Json,
+  { marks, values }: { marks?: SecretMarks; values: ReadonlyMap<string, string> },
+): Json {
+  const cut = createCutter(values);
   return mapTexts(value, (text) => {
-    const parts = marks.split(text);
-    return parts === undefined ? text : referenceOf(parts);
+    const parts = (marks?.split(text) ?? [text]).flatMap((part) => (typeof part === "string" ? cut(part) : [part]));
+    return parts.every((part) => typeof part === "string") ? parts.join("") : referenceOf(parts);
   });
 }
 
@@ -35,52 +43,47 @@ export function openForm(stored: Json, values: ReadonlyMap<string, string>): Jso
   );
 }
 
-/**
- * What is to be stored with the values of secrets made references again: as they are, and as a URL holds
- * them. So what a target gave back, such as the address of its next page, can be gone on from.
- */
-export function withReferences(value: Json, values: ReadonlyMap<string, string>): Json {
-  const forms = new Map<string, SecretPart>();
-  for (const [name, text] of values) {
-    if (text.length < shortestRedacted) continue;
-    forms.set(escapeFor("url", text, false), { name, place: "url" });
-    forms.set(text, { name, place: "data" });
-  }
-  const find = createMatcher([...forms.keys()]);
-  return mapTexts(value, (text) => {
-    const parts: Array<string | SecretPart> = [];
-    let end = 0;
-    for (const span of find(text)) {
-      const part = forms.get(text.slice(span.start, span.end));
-      // Forms that touch are no single value: what is left of them is taken out by the redactor.
-      if (part === undefined) continue;
-      if (span.start > end) parts.push(text.slice(end, span.start));
-      parts.push(part);
-      end = span.end;
-    }
-    if (parts.length === 0) return text;
-    return referenceOf(end < text.length ? [...parts, text.slice(end)] : parts);
-  });
-}
-
-/** A value for people and the ledger: marks as they were written in the definition. */
-export function shownForm(value: Json, marks: SecretMarks): Json {
-  if (typeof value === "string") return shownText(value, marks);
-  if (Array.isArray(value)) return value.map((item) => shownForm(item, marks));
-  if (!isJsonObject(value)) return value;
-  return fromEntries(Object.entries(value).map(([key, item]) => [shownText(key, marks), shownForm(item, marks)]));
+/** A stored form for people: `{{ secrets.NAME }}` where a value is put in. */
+export function shownForm(stored: Json): Json {
+  return walk(stored, (parts) => parts.map(shownPart).join(""));
 }
 
 /** A text for people: `{{ secrets.NAME }}` where a mark stood. */
 export function shownText(text: string, marks: SecretMarks): string {
-  const parts = marks.split(text);
-  if (parts === undefined) return text;
-  return parts.map((part) => (typeof part === "string" ? part : `{{ secrets.${part.name} }}`)).join("");
+  return marks.split(text)?.map(shownPart).join("") ?? text;
+}
+
+function shownPart(part: string | SecretPart): string {
+  return typeof part === "string" ? part : `{{ secrets.${part.name} }}`;
 }
 
 /** Whether a mark, or what was made of one, is left anywhere. */
 export function holdsMark(value: Json, marks: SecretMarks): boolean {
   return marks.given() && marks.leaves(JSON.stringify(value));
+}
+
+/** Cuts a text at values of secrets. */
+function createCutter(values: ReadonlyMap<string, string>): (text: string) => Array<string | SecretPart> {
+  const forms = new Map<string, SecretPart>();
+  for (const [name, value] of values) {
+    if (value.length < shortestRedacted) continue;
+    forms.set(escapeFor("url", value, false), { name, place: "url" });
+    forms.set(value, { name, place: "data" });
+  }
+  const find = createMatcher([...forms.keys()]);
+  return (text) => {
+    const parts: Array<string | SecretPart> = [];
+    let end = 0;
+    for (const { start, end: next } of find(text)) {
+      // Of values that touch or overlap nothing is known but that they are secret: what sends them is refused.
+      const part = forms.get(text.slice(start, next));
+      if (part === undefined) continue;
+      if (start > end) parts.push(text.slice(end, start));
+      parts.push(part);
+      end = next;
+    }
+    return end < text.length || end === 0 ? [...parts, text.slice(end)] : parts;
+  };
 }
 
 function referenceOf(parts: ReadonlyArray<string | SecretPart>): JsonObject {

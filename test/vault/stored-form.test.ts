@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { compileValue, createSecretMarks } from "../../src/definition/expressions.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
-import { holdsMark, openForm, secretsIn, shownForm, storedForm, withReferences } from "../../src/vault/stored-form.ts";
+import { holdsMark, openForm, secretsIn, shownForm, shownText, storedForm } from "../../src/vault/stored-form.ts";
 
 const nonce = "0123456789abcdef0123456789abcdef";
 const value = "p/a=s & s\"w'ö<rd>";
 const values = new Map([["TOKEN", value]]);
+const none = new Map<string, string>();
 
 /** What an outside kind's input gives, and what of it is stored. */
 function evaluate(source: JsonObject, places: Record<string, "url" | "header" | "html"> = {}) {
@@ -18,7 +19,7 @@ function evaluate(source: JsonObject, places: Record<string, "url" | "header" | 
     now: new Date(0),
     secret: marks.mark,
   }) as Json;
-  return { marks, given, stored: storedForm(given, marks) };
+  return { marks, given, stored: storedForm(given, { marks, values: none }) };
 }
 
 describe("a request is stored", () => {
@@ -42,7 +43,7 @@ describe("a request is stored", () => {
     const { stored } = evaluate({ body: "{{ trigger.body }}" });
     expect(secretsIn(stored)).toEqual([]);
     expect(openForm(stored, values)).toEqual({ body: { $secret: [{ name: "TOKEN", place: "data" }] } });
-    const again = storedForm(given, createSecretMarks(nonce));
+    const again = storedForm(given, { marks: createSecretMarks(nonce), values: none });
     expect(secretsIn(again)).toEqual([]);
     expect(openForm(again, values)).toEqual(given);
   });
@@ -50,20 +51,21 @@ describe("a request is stored", () => {
   test("and a mark of another evaluation is text like any other", () => {
     const forged = createSecretMarks("f".repeat(32)).mark("TOKEN", "data");
     const marks = createSecretMarks(nonce);
-    expect(storedForm({ body: forged }, marks)).toEqual({ body: forged });
+    expect(storedForm({ body: forged }, { marks, values: none })).toEqual({ body: forged });
   });
 
   test("and a mark that was changed on the way is found", () => {
     const marks = createSecretMarks(nonce);
     const mark = marks.mark("TOKEN", "url");
     for (const changed of [mark.toUpperCase(), mark.slice(0, 60)])
-      expect(holdsMark(storedForm({ host: changed }, marks), marks)).toBe(true);
-    expect(holdsMark(storedForm({ host: mark }, marks), marks)).toBe(false);
+      expect(holdsMark(storedForm({ host: changed }, { marks, values: none }), marks)).toBe(true);
+    expect(holdsMark(storedForm({ host: mark }, { marks, values: none }), marks)).toBe(false);
   });
 
   test("and is shown as it was written", () => {
-    const { given, marks } = evaluate({ auth: "Bearer {{ secrets.TOKEN }}" });
-    expect(shownForm(given, marks)).toEqual({ auth: "Bearer {{ secrets.TOKEN }}" });
+    const { given, marks, stored } = evaluate({ auth: "Bearer {{ secrets.TOKEN }}" });
+    expect(shownForm(stored)).toEqual({ auth: "Bearer {{ secrets.TOKEN }}" });
+    expect(shownText(JSON.stringify(given), marks)).toBe('{"auth":"Bearer {{ secrets.TOKEN }}"}');
   });
 });
 
@@ -72,9 +74,9 @@ test("a secret with a line break does not go into a header", () => {
   expect(() => openForm(stored, new Map([["TOKEN", "a\r\nX-Other: b"]]))).toThrow("TOKEN holds a line break");
 });
 
-test("a value in what a target gave back becomes a reference again, as it is and as a URL holds it", () => {
+test("a value that stands in what is stored becomes a reference, as it is and as a URL holds it", () => {
   const next = "https://api.example.com/items?key=p%2Fa%3Ds%20%26%20s%22w%27%C3%B6%3Crd%3E&page=2";
-  const stored = withReferences({ next, said: `you are ${value}.`, other: "x" }, values);
+  const stored = storedForm({ next, said: `you are ${value}.`, other: "x" }, { values });
   expect(JSON.stringify(stored)).not.toMatch(/p\/a=s|p%2Fa/);
   expect(openForm(stored, values)).toEqual({ next, said: `you are ${value}.`, other: "x" });
 });

@@ -1,11 +1,13 @@
-import type { Statement } from "../../sql.ts";
+import { FencedError } from "../../errors.ts";
+import type { Sql, Statement } from "../../sql.ts";
+import { beginGated, type RunKey } from "../ledger.ts";
 
 /** Something that a step of a run waits for. */
 export interface NewWait {
   /** The step's path in the run. */
   readonly path: string;
   readonly waitId: string;
-  readonly kind: "retry" | "timer" | "question" | "call";
+  readonly kind: "retry" | "timer" | "question" | "call" | "once";
   /** SQL: the moment at which it is over by itself; `null::timestamptz`: never. */
   readonly until: string;
   /** Other steps of the run may be at work meanwhile: the run keeps its slot until they wait, too. */
@@ -46,4 +48,20 @@ export function addNoTry(statement: Statement, path: string): void {
     `delete from tandem.step_attempts a using gate g
      where a.run_id = g.run_id and a.path = ${statement.param(path, "text")} and a.ended_at is null`,
   );
+}
+
+/** Lets a step wait until a moment. Gives the wait's id. Throws FencedError. */
+export async function waitUntil(
+  sql: Sql,
+  key: RunKey,
+  { path, until, beside }: { path: string; until: Date; beside: boolean },
+): Promise<string> {
+  const statement = beginGated(key);
+  const waitId = waitIdOf(path, "timer");
+  const moment = statement.param(until, "timestamptz");
+  addWait(statement, { path, waitId, kind: "timer", until: moment, beside, fence: key.fence });
+  addNoTry(statement, path);
+  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
+  if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  return waitId;
 }

@@ -1,0 +1,76 @@
+import type { Json } from "../../json.ts";
+import type { Sql, Statement } from "../../sql.ts";
+import { splitLists, type ListCounts } from "../step-lists.ts";
+import { makeDue } from "../waits/due.ts";
+import type { OnceDone } from "./once-values.ts";
+
+/** What a step's end makes of the value that it held. */
+export type OnceEnd =
+  /** It was done, and is never done again. */
+  | {
+      readonly kind: "done";
+      readonly outcome: string | null;
+      readonly output: Json;
+      readonly lists?: ListCounts;
+    }
+  /** The target did nothing. */
+  | { readonly kind: "free" }
+  /** The target may have acted. */
+  | { readonly kind: "unsure" };
+
+/** Adds to the statement that seals a step what becomes of the value that it holds. */
+export function addOnceEnd(statement: Statement, id: string, end: OnceEnd): void {
+  const p = statement.param;
+  const kept = end.kind === "done" ? splitLists(end.output) : undefined;
+  const done =
+    end.kind === "done" && kept !== undefined
+      ? `, outcome = ${p(end.outcome, "text")}, output = ${p(kept.output, "jsonb")}, lists = ${p(listsOf(end.lists, kept.lists), "jsonb")}`
+      : "";
+  const freed = end.kind === "free" ? ", generation = o.generation + 1, run_id = null, path = null" : "";
+  statement.with(
+    "once_ended",
+    `update tandem.once_values o set state = ${p(end.kind, "text")}, changed_at = now()${done}${freed}
+     from gate g where o.id = ${p(id, "uuid")} and o.state = 'held' and o.run_id = g.run_id`,
+  );
+}
+
+function listsOf(written: ListCounts | undefined, kept: ListCounts | null): ListCounts | null {
+  return written === undefined && kept === null ? null : { ...written, ...kept };
+}
+
+/** Adds to the statement that seals a step as done already the long lists that the earlier one gave. */
+export function addListsOf(statement: Statement, { runId, path, lists }: OnceDone, to: string): void {
+  if (lists === null || runId === null || path === null) return;
+  const p = statement.param;
+  statement.with(
+    "lists_again",
+    `insert into tandem.step_lists (run_id, path, name, page, first, items)
+     select g.run_id, ${p(to, "text")}, l.name, l.page, l.first, l.items from gate g, tandem.step_lists l
+     where l.run_id = ${p(runId, "uuid")} and l.path = ${p(path, "text")}`,
+  );
+}
+
+/** Keeps what a step that changed records gave, in the transaction that changed them and locked the value. */
+export async function keepDone(
+  sql: Sql,
+  id: string,
+  step: { runId: string; path: string; outcome: string | null; output: Json },
+): Promise<void> {
+  await sql.query({
+    name: "keep_once_done",
+    text: `update tandem.once_values set state = 'done', run_id = $2::uuid, path = $3::text, outcome = $4::text, output = $5::jsonb,
+        lists = (select s.lists from tandem.step_results s where s.run_id = $2::uuid and s.path = $3::text),
+        changed_at = now() where id = $1::uuid`,
+    values: [id, step.runId, step.path, step.outcome, JSON.stringify(step.output)],
+  });
+}
+
+/** Lets the steps that wait for a value look again, after what became of it was committed. */
+export async function wakeOnce(sql: Sql, id: string): Promise<void> {
+  const { rows } = await sql.query<{ runId: string; waitId: string }>({
+    name: "find_once_waits",
+    text: `select run_id as "runId", id as "waitId" from tandem.waits where once_id = $1::uuid and settled_at is null`,
+    values: [id],
+  });
+  for (const wait of rows) await makeDue(sql, wait);
+}
