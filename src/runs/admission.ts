@@ -23,13 +23,15 @@ export interface Admitted {
 /** What one look at a workspace came to. */
 export interface Admission {
   readonly admitted: readonly Admitted[];
+  /** Workflows whose waits are over: they are to be rung. */
+  readonly waiters: readonly string[];
   /** There are more runs to judge than one look takes. */
   readonly more: boolean;
   /** The cancel of runs was asked for, to make room for newer ones. */
   readonly cancelling: boolean;
 }
 
-const nothing: Admission = { admitted: [], more: false, cancelling: false };
+const nothing: Admission = { admitted: [], waiters: [], more: false, cancelling: false };
 
 /**
  * Workspaces in which something wants to run. Each index is gone through from one workspace to the next,
@@ -77,13 +79,13 @@ export async function admit(
     if (workspace === undefined) return nothing;
     const judged = await judgeKeys(sql, request.workspaceId);
     // Asked only to judge: of hundreds of workspaces few are given slots at a time.
-    if (request.most === 0) return { ...judged, admitted: [] };
+    if (request.most === 0) return { ...judged, admitted: [], waiters: [] };
     const admitted = await giveSlots(sql, { ...request, limit: workspace.limit });
-    await settleDue(
+    const waiters = await settleDue(
       sql,
       admitted.filter((run) => run.resumed).map((run) => run.runId),
     );
-    return { ...judged, admitted };
+    return { ...judged, admitted, waiters };
   });
 }
 

@@ -12,7 +12,7 @@ export interface Starter {
   /** Starts the run's workflow under the run's id. One that was started before is success. */
   start(run: Admitted): Promise<void>;
   /** Rings a workflow's doorbell. One that is gone is no failure: the reconciler sees to it. */
-  ring(runId: string): Promise<void>;
+  ring(workflowId: string): Promise<void>;
 }
 
 /** A loop that admits runs. */
@@ -53,23 +53,23 @@ export function createDispatcher(parts: {
     held = false;
     await window.lookAfter(pool);
     await tellCallers(pool);
-    for (const runId of await settleBeside(pool)) track(ringOne(runId));
+    for (const waiter of await settleBeside(pool)) track(ringOne(waiter));
     const workspaces = inTurn(await workspacesWithWork(pool), (rounds += 1));
     for (const [position, workspaceId] of workspaces.entries()) {
       const share = Math.ceil(window.free() / (workspaces.length - position));
       const most = Math.min(roundSize, share);
-      const { admitted, more, cancelling } = await admit(pool, { workspaceId, owner, most });
+      const { admitted, waiters, more, cancelling } = await admit(pool, { workspaceId, owner, most });
       held ||= most < roundSize && admitted.length >= most;
       for (const { runId, resumed } of admitted) if (!resumed) window.add(runId);
       busy ||= more || admitted.length > 0;
       if (cancelling) onCancels();
       track(startAll(admitted.filter((run) => !run.resumed)));
-      for (const run of admitted) if (run.resumed) track(ringOne(run.runId));
+      for (const waiter of waiters) track(ringOne(waiter));
     }
     if (Date.now() >= housekeepingAt) {
       housekeepingAt = Date.now() + housekeepingMs;
       track(startAll(await takeOverStarts(pool, owner)));
-      for (const runId of await unreadWaits(pool)) track(ringOne(runId));
+      for (const waiter of await unreadWaits(pool)) track(ringOne(waiter));
     }
     if (busy) return restMs;
     return held ? doubtfulMs : pollMs;
@@ -98,10 +98,10 @@ export function createDispatcher(parts: {
     }
   }
 
-  async function ringOne(runId: string): Promise<void> {
+  async function ringOne(waiter: string): Promise<void> {
     await starter
-      .ring(runId)
-      .catch((error: unknown) => log.debug({ err: error, runId }, "a doorbell was not heard; it is rung again"));
+      .ring(waiter)
+      .catch((error: unknown) => log.debug({ err: error, waiter }, "a doorbell was not heard; it is rung again"));
   }
 
   function track(work: Promise<void>): void {

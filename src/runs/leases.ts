@@ -1,5 +1,6 @@
 import type { Sql } from "../sql.ts";
 import type { Admitted } from "./admission.ts";
+import { waiterSql } from "./waits/due.ts";
 
 /** How long a dispatcher has to start what it admitted, before anybody starts it again. */
 export const leaseSeconds = 15;
@@ -29,15 +30,15 @@ export async function takeOverStarts(sql: Sql, owner: string): Promise<Admitted[
   return rows;
 }
 
-/** Settled waits that their runs have not read yet, rung longer than two seconds ago. */
+/** Workflows that have not read yet that their waits are settled, rung longer than two seconds ago. */
 export async function unreadWaits(sql: Sql): Promise<string[]> {
-  const { rows } = await sql.query<{ runId: string }>({
+  const { rows } = await sql.query<{ waiter: string }>({
     name: "unread_waits",
     text: `update tandem.waits w set rung_at = now()
       from tandem.runs r
       where r.id = w.run_id and r.status in ('starting', 'running', 'waiting')
         and w.settled_at is not null and w.read_at is null and w.rung_at < now() - interval '2 seconds'
-      returning w.run_id as "runId"`,
+      returning ${waiterSql}`,
   });
-  return rows.map((row) => row.runId);
+  return rows.map(({ waiter }) => waiter);
 }

@@ -1,5 +1,8 @@
 import type { Sql } from "../../sql.ts";
 
+/** SQL: the id of the workflow in Temporal that waits (`w` is tandem.waits): the run's, unless a loop's said so. */
+export const waiterSql = "coalesce(w.waiter, w.run_id::text) as waiter";
+
 /** Waits settled in one statement, at most. */
 const batch = 500;
 
@@ -21,11 +24,11 @@ export async function makeDue(sql: Sql, { runId, waitId }: { runId: string; wait
 }
 
 /**
- * Settles due waits of runs that hold their slot, since other steps of them are at work: gives those runs,
- * whose doorbells are to be rung. Those of runs that hold none are settled when they are admitted.
+ * Settles due waits of runs that hold their slot, since other steps of them are at work: gives the
+ * workflows that wait, whose doorbells are to be rung. Those of runs that hold none are settled when they are admitted.
  */
 export async function settleBeside(sql: Sql): Promise<string[]> {
-  const { rows } = await sql.query<{ runId: string }>({
+  const { rows } = await sql.query<{ waiter: string }>({
     name: "settle_beside",
     text: `with due as (
         select w.run_id, w.id from tandem.waits w join tandem.runs r on r.id = w.run_id
@@ -33,22 +36,26 @@ export async function settleBeside(sql: Sql): Promise<string[]> {
         order by w.due_at limit ${batch} for no key update of w skip locked
       ), settled as (
         update tandem.waits w set settled_at = now(), rung_at = now() from due d
-        where w.run_id = d.run_id and w.id = d.id and w.settled_at is null returning w.run_id
-      ) select distinct run_id as "runId" from settled`,
+        where w.run_id = d.run_id and w.id = d.id and w.settled_at is null returning ${waiterSql}
+      ) select distinct waiter from settled`,
   });
-  return rows.map(({ runId }) => runId);
+  return rows.map(({ waiter }) => waiter);
 }
 
 /**
- * Settles what is due of runs that were just given a slot, in the transaction that gives it. Where a step waits
- * by itself, that is its wait.
+ * Settles what is due of runs that were just given a slot, in the transaction that gives it: gives the
+ * workflows that wait. Where a step waits by itself, that is its wait.
  */
-export async function settleDue(sql: Sql, runIds: readonly string[]): Promise<void> {
-  if (runIds.length === 0) return;
-  await sql.query({
+export async function settleDue(sql: Sql, runIds: readonly string[]): Promise<string[]> {
+  if (runIds.length === 0) return [];
+  const { rows } = await sql.query<{ waiter: string }>({
     name: "settle_due",
-    text: `update tandem.waits set settled_at = now(), rung_at = now()
-      where run_id = any($1::uuid[]) and settled_at is null and (due_at <= now() or not beside)`,
+    text: `with settled as (
+        update tandem.waits w set settled_at = now(), rung_at = now()
+        where w.run_id = any($1::uuid[]) and w.settled_at is null and (w.due_at <= now() or not w.beside)
+        returning ${waiterSql}
+      ) select distinct waiter from settled`,
     values: [runIds],
   });
+  return rows.map(({ waiter }) => waiter);
 }
