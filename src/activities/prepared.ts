@@ -1,6 +1,6 @@
 import type { LoadedVersion } from "../catalog/versions.ts";
 import type { CompiledNode } from "../definition/compile.ts";
-import type { Evaluation } from "../definition/expressions.ts";
+import type { Evaluation, PlacedRead } from "../definition/expressions.ts";
 import { planNodes, type IteratorStep, type PlanStep } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
@@ -22,7 +22,9 @@ import {
 import { getObjects } from "../crm/load-objects.ts";
 import type { Environment } from "./environment.ts";
 import { referencesOf } from "./perform.ts";
+import { readLists, readsOf } from "./read-lists.ts";
 import { followingsOf, followRelations, withFollowed, type Following } from "./related.ts";
+import type { StepKinds } from "./step-kind.ts";
 
 /** A version with everything about its references worked out once. */
 export interface PreparedVersion {
@@ -37,6 +39,8 @@ export interface PreparedVersion {
   loops(node: number): readonly string[];
   /** The relations that a node's expressions may follow. */
   followings(node: number): readonly Following[];
+  /** How a node's expressions read what earlier steps gave. */
+  reads(node: number): readonly PlacedRead[];
   /** What the run's `output` needs. */
   readonly outputNeeds: Needs;
   /** Paths below `trigger` that any quick step, or the output, may read. */
@@ -55,6 +59,7 @@ export function prepareVersion(version: LoadedVersion): PreparedVersion {
   const index = indexPlan(version.plan.steps);
   const { nodes, output } = version.compiled;
   const followings = nodes.map((node) => followingsOf(referencesOf(node), index, nodes));
+  const reads = nodes.map(readsOf);
   const outputFollowings = followingsOf(output?.references ?? [], index, nodes);
   const needs = nodes.map((node, number) =>
     withFollowed(needsOf(referencesOf(node), index, node.step.node), followings[number] ?? []),
@@ -76,6 +81,7 @@ export function prepareVersion(version: LoadedVersion): PreparedVersion {
       steps.find((loop): loop is IteratorStep => loop.control === "iterator" && loop.open.node === step.node),
     needs: (node, path) => addressed(needs[node] ?? { trigger: [], rows: [], loops: [] }, path, index),
     loops: (node) => needs[node]?.loops ?? [],
+    reads: (node) => (node === outputNode ? (output?.reads ?? []) : (reads[node] ?? [])),
     followings: (node) => (node === outputNode ? outputFollowings : (followings[node] ?? [])),
     quickTrigger: union([...quick, outputNeeds].flatMap((need) => need?.trigger ?? [])),
   };
@@ -92,11 +98,13 @@ export interface KnownAt {
   row(path: string): KnownRow | undefined;
   /** Pages of loops' items that were read before. */
   readonly pages?: ItemPages;
+  /** Pages of long lists that may be read, where not as many as there are: beyond, `TooManyPages` is thrown. */
+  readonly mostPages?: number;
 }
 
-/** Evaluation of a node's expressions over what was loaded, and what relations lead to from there. */
+/** Evaluation of a node's expressions over what was loaded, what relations lead to from there, and long lists. */
 export async function createEvaluation(
-  { pool }: Environment,
+  { pool, kinds }: Environment,
   { version, node }: { version: PreparedVersion; node: number },
   known: KnownAt,
 ): Promise<Evaluation> {
@@ -110,31 +118,45 @@ export async function createEvaluation(
     followings.length === 0
       ? own
       : await followRelations(pool, { objects: await getObjects(pool, workspace), followings }, own);
-  const items = await loadItems(pool, version.loops(node), { version, known });
-  return {
-    lookup: createLookup({ facts, ...followed, item: (loop) => items.get(loop) ?? noItem }, version.index, node),
+  const item = await loadItems(pool, node, { version, known });
+  const evaluation: Evaluation = {
+    lookup: createLookup({ facts, ...followed, item }, version.index, node),
     timeZone: workspace.timeZone,
     now: new Date(),
   };
+  const reader = {
+    sql: pool,
+    runId: known.run.id,
+    byReference: byReference(node === outputNode ? undefined : version.node(node), kinds),
+    mostPages: known.mostPages ?? Infinity,
+  };
+  return readLists(reader, version.reads(node), evaluation);
 }
 
-const noItem = { value: null, index: 0 };
+/** Tells the places where a long list is handed on unread: a loop's items, and what the step's kind names. */
+function byReference(node: CompiledNode | undefined, kinds: StepKinds): (at: string) => boolean {
+  if (node?.step.control === "open") return (at) => at === node.at;
+  const keys = node?.step.control === "effect" ? (kinds[node.step.kind]?.byReference ?? []) : [];
+  const places = new Set(keys.map((key) => `${node?.at}.input.${key}`));
+  return (at) => places.has(at);
+}
 
-/** The item of each loop that the node lies in and reads from. */
+/** What a lookup reads of the loops around the node: their items' numbers, and the items that it needs. */
 async function loadItems(
   sql: SqlPool,
-  loops: readonly string[],
-  { version: { index }, known }: { version: PreparedVersion; known: KnownAt },
-): Promise<Map<string, { value: Json; index: number }>> {
-  const items = new Map<string, { value: Json; index: number }>();
-  for (const loop of loops) {
-    const step = index.byId.get(loop);
-    const depth = step === undefined ? 0 : (index.loopsOf.get(step.node)?.length ?? 0);
-    const place = { runId: String(known.run.facts.run["id"]), path: `${prefixOf(known.path, depth)}${loop}.open` };
-    const number = itemIndex(known.path, depth);
-    items.set(loop, { value: await readItem(sql, { ...place, index: number }, known.pages), index: number });
+  node: number,
+  { version, known }: { version: PreparedVersion; known: KnownAt },
+): Promise<(loop: string) => { value: Json; index: number }> {
+  const { path, pages, run } = known;
+  const around = version.index.loopsOf.get(node) ?? [];
+  const indexOf = (loop: string): number => itemIndex(path, around.indexOf(loop));
+  const values = new Map<string, Json>();
+  for (const loop of version.loops(node)) {
+    const open = `${prefixOf(path, around.indexOf(loop))}${loop}.open`;
+    const place = { runId: run.id, path: open, index: indexOf(loop) };
+    values.set(loop, await readItem(sql, place, pages));
   }
-  return items;
+  return (loop) => ({ value: values.get(loop) ?? null, index: indexOf(loop) });
 }
 
 function union(paths: Needs["trigger"]): Needs["trigger"] {

@@ -1,3 +1,4 @@
+import type { CompiledNode } from "../definition/compile.ts";
 import {
   ExpressionError,
   pathOf,
@@ -18,6 +19,15 @@ import type { Sql } from "../sql.ts";
 
 /** JSON of long lists that one step may hold at once, in bytes. */
 const mostHeld = 64 * 1_048_576;
+
+/** How doing the node may read what earlier steps gave. */
+export function readsOf(node: CompiledNode): PlacedRead[] {
+  return [
+    ...(node.input?.reads ?? []),
+    ...(node.when?.reads ?? []),
+    ...(node.branches ?? []).flatMap((branch) => branch.when?.reads ?? []),
+  ];
+}
 
 /** What reads a step's long lists. */
 export interface ListReader {

@@ -6,7 +6,16 @@ import type { Sql } from "../sql.ts";
 import { workspaceColumns, type Workspace } from "../workspace.ts";
 import { beginGated, openStatuses, type RunKey, type StepFailure } from "./ledger.ts";
 import { triggerDocument } from "./lists.ts";
-import { knownParts, knownRows, loadRowsText, partsOf, type KnownRow, type Needs, type RunFacts } from "./scope.ts";
+import {
+  knownParts,
+  knownRows,
+  loadRowsText,
+  partsOf,
+  type KnownRow,
+  type LoadedRow,
+  type Needs,
+  type RunFacts,
+} from "./scope.ts";
 import { addWait } from "./waits/open.ts";
 import { waitForSlot } from "./waits/park.ts";
 
@@ -133,7 +142,7 @@ export async function beginAttempt(sql: Sql, key: RunKey, path: string, needs: N
       waitId: string | null;
       attempt: number | null;
       counted: number;
-      loaded: { path: string; status: string; error: Json; parts: Json[][] }[];
+      loaded: LoadedRow[];
     }
   >({
     name: "begin_attempt",

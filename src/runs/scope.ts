@@ -2,6 +2,11 @@ import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import type { Lookup, PathSegment, Reference } from "../definition/expressions.ts";
 import { partsOf as blocksOf, type ParallelStep, type PlanStep } from "../definition/plan.ts";
 import type { Sql } from "../sql.ts";
+import { withStands } from "./long-lists.ts";
+import { pathKey } from "./path-key.ts";
+import type { ListCounts } from "./step-lists.ts";
+
+export { pathKey } from "./path-key.ts";
 
 /** What the ledger must give so that a step's expressions can be read: nothing else is loaded (§8). */
 export interface Needs {
@@ -271,15 +276,10 @@ function asObject(value: Json | undefined): JsonObject {
   return value !== undefined && isJsonObject(value) ? value : {};
 }
 
-/** One text for a path, for maps. */
-export function pathKey(path: readonly PathSegment[]): string {
-  return path.join("\u0000");
-}
-
 /** Rows of earlier steps with just the parts that are needed, in one statement. */
 export async function loadRows(sql: Sql, runId: string, rows: Needs["rows"]): Promise<Map<string, KnownRow>> {
   if (rows.length === 0) return new Map();
-  const found = await sql.query<{ path: string; status: string; error: Json; parts: Json[][] }>({
+  const found = await sql.query<LoadedRow>({
     name: "load_rows",
     text: loadRowsText("$1::uuid", "$2::jsonb"),
     values: [runId, JSON.stringify(rows)],
@@ -289,7 +289,7 @@ export async function loadRows(sql: Sql, runId: string, rows: Needs["rows"]): Pr
 
 /** The select of `loadRows` over the placeholders of a run's id and of `Needs.rows`, for other statements. */
 export function loadRowsText(runId: string, rows: string): string {
-  return `select s.path, s.status, case when q.error then s.error end as error, ${partsOf("s.output", "q.subs")} as parts
+  return `select s.path, s.status, s.lists, case when q.error then s.error end as error, ${partsOf("s.output", "q.subs")} as parts
     from jsonb_to_recordset(${rows}) as q(path text, subs jsonb, error boolean)
     join tandem.step_results s on s.run_id = ${runId} and s.path = q.path`;
 }
@@ -301,16 +301,22 @@ export function partsOf(document: string, subs: string): string {
           from jsonb_array_elements(${subs}) with ordinality t(sub, position)) v)`;
 }
 
-export function knownRows(
-  needs: Needs["rows"],
-  found: ReadonlyArray<{ path: string; status: string; error: Json; parts: Json[][] }>,
-): Map<string, KnownRow> {
+/** A row as `loadRowsText` gives it. */
+export interface LoadedRow {
+  readonly path: string;
+  readonly status: string;
+  readonly lists: ListCounts | null;
+  readonly error: Json;
+  readonly parts: Json[][];
+}
+
+export function knownRows(needs: Needs["rows"], found: readonly LoadedRow[]): Map<string, KnownRow> {
   const byPath = new Map(needs.map((need) => [need.path, need]));
   return new Map(
-    found.map((row) => [
-      row.path,
-      { status: row.status, error: row.error, parts: knownParts(byPath.get(row.path)?.subs ?? [], row.parts) },
-    ]),
+    found.map(({ path, status, lists, error, parts }) => {
+      const subs = byPath.get(path)?.subs ?? [];
+      return [path, { status, error, parts: withStands(knownParts(subs, parts), { path, subs, lists }) }];
+    }),
   );
 }
 
