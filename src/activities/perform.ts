@@ -182,7 +182,7 @@ function runKind(
     case "read":
       return kind.run(performance.context, input.parsed);
     case "control":
-      return kind.run(performance.context, input.parsed, { beside: step.beside === true });
+      return kind.run(performance.context, input.parsed, { beside: step.beside === true, kinds: performance.kinds });
     case "outside":
       return performOutside(kind, input, performance);
   }

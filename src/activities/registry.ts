@@ -1,6 +1,11 @@
 import type { MailTransport } from "../mailbox/transport.ts";
 import { batchUpdateRecords } from "./batch-update-records.ts";
 import { batchUpsertRecords } from "./batch-upsert-records.ts";
+import { ask } from "./control/ask.ts";
+import { respond } from "./control/respond.ts";
+import { runWorkflow } from "./control/run-workflow.ts";
+import { stop } from "./control/stop.ts";
+import { wait } from "./control/wait.ts";
 import { countRecords } from "./count-records.ts";
 import { createRecord } from "./create-record.ts";
 import { deleteRecord } from "./delete-record.ts";
@@ -33,5 +38,10 @@ export function createStepKinds({ mail, http }: StepParts) {
     "pick-record": pickRecord,
     "send-email": createSendEmail(mail),
     "http-request": createHttpRequest(http),
+    wait,
+    ask,
+    "run-workflow": runWorkflow,
+    stop,
+    respond,
   } satisfies StepKinds;
 }

@@ -98,6 +98,8 @@ export interface CheckContext {
   readonly views?: ViewNames | undefined;
   /** Keys of the workspace's connections; undefined: not known here, and so not checked. */
   readonly connections?: ReadonlySet<string> | undefined;
+  /** Keys of the workspace's workflows, its own among them; undefined: they are not checked. */
+  readonly workflows?: ReadonlySet<string> | undefined;
   readonly at: string;
 }
 
@@ -160,6 +162,8 @@ export interface ControlKind<Input> extends StepKindBase<Input> {
 export interface ControlPlace {
   /** Other steps of the run may be at work meanwhile: a wait of this one parks nothing by itself. */
   readonly beside: boolean;
+  /** Every step kind, for those that start other runs. */
+  readonly kinds: StepKinds;
 }
 
 /** `waitId`: the run waits for this wait to be settled, then the step is asked again. */

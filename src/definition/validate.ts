@@ -223,7 +223,10 @@ export function checkSetting(setting: Setting, value: Json, at: string): Issue[]
   return [];
 }
 
-function checkKinds(definition: Definition, { kinds, objects, views, connections }: ValidationContext): Issue[] {
+function checkKinds(definition: Definition, known: ValidationContext): Issue[] {
+  const { kinds, objects, views, connections, settings } = known;
+  // Two that call one another are saved one after the other: only what is activated must find the other.
+  const workflows = settings === undefined ? undefined : known.workflows;
   const issues: Issue[] = [];
   const names = [...controlKinds, ...Object.keys(kinds)];
   eachStep(definition, (step, at) => {
@@ -234,9 +237,14 @@ function checkKinds(definition: Definition, { kinds, objects, views, connections
       return;
     }
     const input = step.input as { [key: string]: Json };
-    const context: CheckContext = { objects, views, connections, at: `${at}.input` };
+    const context: CheckContext = { objects, views, connections, workflows, at: `${at}.input` };
     const shape = checkInput(kind, input, context.at);
     issues.push(...(shape.length > 0 ? shape : (kind.check?.(input, context) ?? [])));
+    if ("once" in step && step.once !== undefined && kind.effect !== "record" && kind.effect !== "outside")
+      issues.push({
+        path: `${at}.once`,
+        message: `"once" stands on steps that change records or act outside: ${step.kind} does neither`,
+      });
   });
   return issues;
 }

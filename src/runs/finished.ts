@@ -1,18 +1,22 @@
 import type { Json, JsonObject } from "../json.ts";
 import type { SqlPool } from "../sql.ts";
+import type { RunAnswer } from "./answers.ts";
+import type { RunStatus } from "./run-list.ts";
 
-/** A run that is over. */
+/** A run that is over, or has answered. */
 export interface FinishedRun {
   readonly id: string;
-  readonly status: "completed" | "failed" | "cancelled" | "stopped-as-loop" | "skipped";
+  readonly status: RunStatus;
   readonly output: Json;
   readonly error: JsonObject | null;
+  /** What a step of it answers, whether it is over or not; null: none has. */
+  readonly answer: RunAnswer | null;
 }
 
 /** Waits for runs to be over, for any number of askers by one question at a time. */
 export interface FinishedRuns {
   /**
-   * The run, as soon as it is over; undefined when the time has passed, `signal` was aborted, or too many
+   * The run, as soon as it is over or has answered; undefined when the time has passed, `signal` was aborted, or too many
    * wait already.
    */
   wait(runId: string, options: { withinMs: number; signal: AbortSignal }): Promise<FinishedRun | undefined>;
@@ -103,7 +107,10 @@ async function findFinished(pool: SqlPool, runIds: readonly string[]): Promise<F
   if (runIds.length === 0) return [];
   const { rows } = await pool.query<FinishedRun>({
     name: "find_finished",
-    text: "select id, status, output, error from tandem.runs where id = any($1::uuid[]) and ended_at is not null",
+    text: `select r.id, r.status, r.output, r.error,
+        case when a.run_id is not null then jsonb_build_object('status', a.status, 'headers', a.headers, 'text', a.body) end as answer
+      from tandem.runs r left join tandem.run_answers a on a.run_id = r.id
+      where r.id = any($1::uuid[]) and (r.ended_at is not null or a.run_id is not null)`,
     values: [runIds],
   });
   return rows;

@@ -4,6 +4,7 @@ import { ProblemError } from "../../errors.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import { acceptDelivery, type NewDelivery, type Reason } from "../../runs/deliveries.ts";
 import { describeRun } from "../../runs/describe-run.ts";
+import { originHeaderName, readOrigin } from "../../runs/origin.ts";
 import type { Webhook } from "../../triggers/webhook.ts";
 import { evaluateAnswer } from "./answer.ts";
 import type { HookParts } from "./parts.ts";
@@ -21,7 +22,8 @@ export async function acceptBody(
 ): Promise<Received> {
   const body = fitBody(webhook, sent);
   const trigger = triggerOf(found.triggerId, incoming, { body });
-  const run = describeRun({ ...found, version: await loadVersion(pool, getVersionId(found), { kinds }) }, { trigger });
+  const starting = { ...found, version: await loadVersion(pool, getVersionId(found), { kinds }) };
+  const run = describeRun(starting, { trigger, origin: await readOrigin(pool, incoming.headers[originHeaderName]) });
   const answerFor = (runId: string): GivenAnswer | string | undefined => {
     const { answer } = webhook;
     if (answer?.when === "finished") return { whenFinishedWithinMs: answer.withinMs };

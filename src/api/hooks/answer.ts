@@ -52,10 +52,14 @@ export function sendText(response: Response, text: string): void {
   sendAnswer(response, { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, text });
 }
 
-/** Answers with what a run gave, or with what became of it; undefined: it is not over. */
+/** Answers with what a run says or gave, or with what became of it; undefined: it is not over. */
 export function sendFinished(response: Response, run: FinishedRun | undefined, accepted: Acceptance): void {
   if (run === undefined) {
     response.status(202).json(accepted);
+    return;
+  }
+  if (run.answer !== null) {
+    sendAnswer(response, run.answer);
     return;
   }
   response.set("cache-control", "no-store");

@@ -30,19 +30,22 @@ function fitsHeader(value: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 
+/** Headers of an answer, as they are written. */
+export const answerHeaders = z
+  .record(
+    headerName,
+    z.string().max(2_000).refine(fitsHeader, "a header holds Latin characters only, and no line breaks"),
+  )
+  .refine((headers) => Object.keys(headers).length <= mostHeaders, `at most ${mostHeaders} headers`);
+
 const atOnce = z.strictObject({
   when: z.literal("accepted").optional(),
   status: z.int().min(200).max(399).default(200),
-  headers: z
-    .record(
-      headerName,
-      z.string().max(2_000).refine(fitsHeader, "a header holds Latin characters only, and no line breaks"),
-    )
-    .refine((headers) => Object.keys(headers).length <= mostHeaders, `at most ${mostHeaders} headers`)
-    .optional(),
+  headers: answerHeaders.optional(),
   body: (z.json() as z.ZodType<Json>).optional(),
 });
 
+/** When the run is over, or as soon as a step of kind `respond` says what the answer is. */
 const whenFinished = z.strictObject({
   when: z.literal("finished"),
   within: durationSchema
@@ -68,7 +71,7 @@ export interface ReadyAnswer {
   readonly text: string;
 }
 
-/** An answer made ready for requests: given at once, or when the run is over. */
+/** An answer made ready for requests: given at once, or when the run is over or has said what it is. */
 export type Answer =
   | { readonly when: "accepted"; evaluate(evaluation: Evaluation): ReadyAnswer }
   | { readonly when: "finished"; readonly withinMs: number };
@@ -83,7 +86,7 @@ export function compileAnswer(settings: AnswerSettings): Answer {
     evaluate(evaluation) {
       const parts = compiled.evaluate(evaluation);
       const { headers, body } = isJsonObject(parts ?? null) ? (parts as JsonObject) : {};
-      return { status, ...written(headers, body) };
+      return { status, ...writeAnswer(headers, body) };
     },
   };
 }
@@ -118,7 +121,8 @@ function typeOf(headers: Readonly<Record<string, string>> | undefined): string |
   return Object.entries(headers ?? {}).find(([name]) => name.toLowerCase() === "content-type")?.[1];
 }
 
-function written(headers: Json | undefined, body: Json | undefined): Pick<ReadyAnswer, "headers" | "text"> {
+/** Headers and body as they are sent. Throws ExpressionError for a header that HTTP cannot carry. */
+export function writeAnswer(headers: Json | undefined, body: Json | undefined): Pick<ReadyAnswer, "headers" | "text"> {
   const named = Object.entries(headers !== undefined && isJsonObject(headers) ? headers : {}).map(
     ([name, value]): [string, string] => [name.toLowerCase(), textOf(value) ?? ""],
   );
