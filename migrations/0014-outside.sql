@@ -1,6 +1,8 @@
 -- Calls to the outside: which try marked the sending last, whether the call may be sent again where it was
 -- not answered, and what a person said became of one whose outcome is not known.
 alter table tandem.outside_calls
+  -- Its name where people ask of it.
+  add column id uuid,
   add column attempt integer not null default 0,
   add column repeatable boolean not null default false,
   add column settled_as text check (settled_as in ('done', 'not-done')),
@@ -10,7 +12,7 @@ alter table tandem.outside_calls
   add column note text;
 -- Until now all of them were mails.
 update tandem.outside_calls set repeatable = true;
-create index outside_calls_in_doubt on tandem.outside_calls (run_id)
+create index outside_calls_in_doubt on tandem.outside_calls (id)
   where sending_since is not null and not repeatable and settled_at is null;
 
 -- Which secrets a workflow may use: those that its active version names. Taken away when none does any more.

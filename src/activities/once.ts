@@ -81,7 +81,7 @@ export function createOnceStep(pool: SqlPool, { run, key, path, step }: Trying):
       case "waiting":
         return taken;
       case "unsure":
-        throw onceInDoubt(value, taken.runId);
+        throw onceInDoubt(value, taken);
       case "done":
         earlier = taken.done;
         return alreadyDone(taken.done);
@@ -142,10 +142,10 @@ function mayAct({ kind }: OnceStanding): boolean {
 }
 
 /** Nothing acts under a value that is in doubt. */
-export function onceInDoubt(value: string, runId: string): StepError {
+function onceInDoubt(value: string, { id, runId }: { id: string; runId: string }): StepError {
   return new StepError(
     "outcome-unknown",
-    `Whether this was done under "${value}" is not known: run ${runId} began to send and was not answered. Look at the target, then say what became of it: PUT /api/once/{id}.`,
+    `Whether this was done under "${value}" is not known: run ${runId} began to send and was not answered. Look at the target, then say what became of it: PUT /api/once/${id}.`,
     { details: { runId } },
   );
 }

@@ -12,6 +12,7 @@ import { exportEndpoints } from "./routes/exports.ts";
 import { importEndpoints } from "./routes/imports.ts";
 import { launchEndpoints } from "./routes/launches.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
+import { onceEndpoints } from "./routes/once.ts";
 import { objectEndpoints } from "./routes/objects.ts";
 import { recordEventEndpoints } from "./routes/record-events.ts";
 import { registryEndpoints } from "./routes/registries.ts";
@@ -47,6 +48,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...scheduleEndpoints({ pool, kinds }),
     ...scheduleWishEndpoints(pool),
     ...runEndpoints(pool),
+    ...onceEndpoints(pool),
     ...recordEventEndpoints(pool),
     ...admissionEndpoints(pool),
     ...deliveryEndpoints(parts),

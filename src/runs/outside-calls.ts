@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { createId } from "../ids.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Query, Sql, Statement } from "../sql.ts";
 import { FencedError } from "../errors.ts";
@@ -48,8 +49,8 @@ export async function storeCall(
   const p = statement.param;
   statement.with(
     "stored",
-    `insert into tandem.outside_calls (run_id, path, key, request, repeatable)
-     select g.run_id, ${p(call.path, "text")}, ${p(call.key, "text")}, ${p(call.request, "jsonb")}, ${p(call.repeatable, "boolean")}
+    `insert into tandem.outside_calls (run_id, path, id, key, request, repeatable)
+     select g.run_id, ${p(call.path, "text")}, ${p(createId(), "uuid")}, ${p(call.key, "text")}, ${p(call.request, "jsonb")}, ${p(call.repeatable, "boolean")}
      from gate g on conflict (run_id, path) do nothing`,
   );
   await commitGated(sql, statement.query("select exists (select 1 from gate) as open"));

@@ -205,15 +205,18 @@ function stepValue(
   const own = row(id);
   if (step === undefined || own === undefined) return undefined;
   if (step.onError !== undefined) {
-    if (rest[0] === "ok") return rest.length === 1 ? own.status !== "failed" : undefined;
-    if (rest[0] === "error") return own.status === "failed" ? walk(own.error, rest.slice(1)) : undefined;
+    if (rest[0] === "ok") return rest.length === 1 ? !hasFailed(own) : undefined;
+    if (rest[0] === "error") return hasFailed(own) ? walk(own.error, rest.slice(1)) : undefined;
   }
-  const source = (own.status === "failed" ? row(`${id}.output`) : undefined) ?? own;
+  const source = (hasFailed(own) ? row(`${id}.output`) : undefined) ?? own;
   const value = fromParts(source.parts, rest);
   if (rest.length > 0 || step.onError === undefined) return value;
-  return own.status === "failed"
-    ? { ...asObject(value), ok: false, error: own.error }
-    : { ...asObject(value), ok: true };
+  return hasFailed(own) ? { ...asObject(value), ok: false, error: own.error } : { ...asObject(value), ok: true };
+}
+
+/** A step failed also where it is not known whether its target acted. */
+function hasFailed({ status }: KnownRow): boolean {
+  return status === "failed" || status === "outcome-unknown";
 }
 
 /** A branch gives which one was taken, and what it handed out. */

@@ -40,6 +40,7 @@ export function checkReferences(compiled: CompiledDefinition, kinds: Kinds): Iss
       const node = nodes[step.node];
       if (node === undefined) continue;
       check(node.input?.references, isOutside(step, kinds) ? withSecrets(scope, kinds) : scope);
+      check(node.once?.references, scope);
       check(node.when?.references, scope);
       if (step.control === "branch" || step.control === "parallel") {
         for (const [i, branch] of step.branches.entries()) {

@@ -65,6 +65,22 @@ export async function keepDone(
   });
 }
 
+/** Makes a value done, with this output, or free for the next that asks. */
+export async function settleOnce(
+  sql: Sql,
+  id: string,
+  { as, output }: { as: "done" | "not-done"; output: Json },
+): Promise<void> {
+  await sql.query({
+    name: "settle_once",
+    text: `update tandem.once_values set changed_at = now(), lists = null,
+        state = case when $2::boolean then 'done' else 'free' end, outcome = case when $2 then 'settled by hand' end,
+        output = case when $2 then $3::jsonb end, generation = case when $2 then generation else generation + 1 end
+      where id = $1::uuid`,
+    values: [id, as === "done", JSON.stringify(output)],
+  });
+}
+
 /** Lets the steps that wait for a value look again, after what became of it was committed. */
 export async function wakeOnce(sql: Sql, id: string): Promise<void> {
   const { rows } = await sql.query<{ runId: string; waitId: string }>({

@@ -21,7 +21,7 @@ export type Taken =
   | { readonly kind: "done"; readonly done: OnceDone }
   /** Another step is at it: the run waits. */
   | { readonly kind: "waiting"; readonly waitId: string }
-  | { readonly kind: "unsure"; readonly runId: string };
+  | { readonly kind: "unsure"; readonly id: string; readonly runId: string };
 
 /**
  * Gives a value to a step before it acts (DURABILITY.md §4), or says who has it. A request that was not
@@ -47,7 +47,7 @@ export async function takeOnce(pool: SqlPool, once: OnceKey, taker: Taker): Prom
       case "busy":
         return { kind: "waiting", waitId: await waitForOnce(sql, standing.id, taker) };
       case "unsure":
-        if (!(await adoptCall(sql, standing, taker))) return { kind: "unsure", runId: standing.runId };
+        if (!(await adoptCall(sql, standing, taker))) return standing;
         await holdOnce(sql, standing, taker);
         return { kind: "held", id: standing.id, key: standing.key };
     }

@@ -135,6 +135,8 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/workflows/{id}/launch": { ids: [mine.company] },
   "POST /api/launches/{id}/cancel": { runs: true },
   "POST /api/runs/{id}/cancel": {},
+  "PUT /api/once/{id}": { as: "free" },
+  "PUT /api/outcomes-unknown/{id}": { as: "not-done" },
   "POST /api/deliveries/{id}/replay": {},
   "POST /api/deliveries/replay": { filter: { workflowId: mine.workflow } },
   "POST /api/deliveries/replays/{id}/cancel": {},
