@@ -5,7 +5,8 @@ import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan
 import { StepError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import type { StepFailure, StepRow } from "../runs/ledger.ts";
-import { itemAt, mostItems } from "../runs/loops.ts";
+import { itemAt, mostItems, referTo } from "../runs/loops.ts";
+import { longListOf } from "../runs/long-lists.ts";
 import type { Seal } from "../runs/seal.ts";
 import type { Closing } from "./loops.ts";
 import { onceValueOf } from "./once.ts";
@@ -100,20 +101,22 @@ export async function performNode(node: CompiledNode, performance: Performance):
 
 function openLoop({ input, at }: CompiledNode, { batch }: OpenStep, evaluation: Evaluation): Performed {
   const given = input?.evaluate(evaluation);
-  if (!Array.isArray(given))
+  const long = longListOf(given);
+  if (long === undefined && !Array.isArray(given))
     throw new StepError("invalid-input", `${at}: an iterator goes through a list, but got ${kindOf(given)}.`);
-  if (given.length > mostItems)
+  const count = long?.count ?? (Array.isArray(given) ? given.length : 0);
+  if (count > mostItems)
     throw new StepError(
       "too-many-items",
-      `${at}: ${given.length} items; ${mostItems} are allowed. Narrow what is searched, or go through it in several runs.`,
+      `${at}: ${count} items; ${mostItems} are allowed. Narrow what is searched, or go through it in several runs.`,
     );
-  const items = batch === undefined ? given : inBatches(given, batch);
-  const verdict: Verdict = { kind: "items", count: items.length };
-  const outcome = `${given.length} items`;
-  return { sealed: false, status: "done", outcome, verdict, input: null, output: { items } };
+  const verdict: Verdict = { kind: "items", count: Math.ceil(count / (batch ?? 1)) };
+  const output = long === undefined ? { items: inBatches(given as Json[], batch) } : referTo(long, batch);
+  return { sealed: false, status: "done", outcome: `${count} items`, verdict, input: null, output };
 }
 
-function inBatches(items: readonly Json[], size: number): Json[] {
+function inBatches(items: Json[], size: number | undefined): Json[] {
+  if (size === undefined) return items;
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 

@@ -16,9 +16,12 @@ import { meaningOf } from "./failures.ts";
 import { closeLoop, describeClosing, withProgress } from "./loops.ts";
 import { failedRow, performNode, rowOf, type Performed } from "./perform.ts";
 import { createEvaluation, prepareVersion, type PreparedVersion } from "./prepared.ts";
+import { TooManyPages } from "./read-lists.ts";
 
 /** The result stays below 4 KB; a verdict takes at most some 100 bytes. */
 const mostSteps = 35;
+/** Pages of long lists that one of its steps reads at most: it must not take seconds. */
+const mostPages = 20;
 
 /**
  * Does quick steps in process, one after the other, each sealed by its own commit, until it comes to
@@ -158,6 +161,10 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
       if (performed.sealed) riders.sealed();
       return accept(step, doing, performed);
     } catch (error) {
+      if (error instanceof TooManyPages) {
+        stop({ why: "ordinary" }, step, path);
+        return "halt";
+      }
       const meaning = meaningOf(error);
       if (meaning.kind !== "answer") throw error;
       return fail(step, { ...doing, input: resolved, startedAt }, meaning);
@@ -172,6 +179,7 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
     if (performed.sealed) environment.recordsChanged();
     else unsealed.add(at.lane, rowOf(step, ownRow(doing), performed));
     if (step.control === "item") forget(`${path}.`);
+    else if (step.control === "open") memory.keepItems(path, performed.output);
     else remember(path, { status: performed.status, error: null, output: performed.output });
     return performed.verdict;
   }
@@ -210,7 +218,11 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
 
   async function evaluationOf(step: PlanStep, path: string) {
     const row = await memory.read(version.needs(step.node, path).rows, isThere);
-    return createEvaluation(environment, { version, node: step.node }, { run, path, row, pages: memory.pages });
+    return createEvaluation(
+      environment,
+      { version, node: step.node },
+      { run, path, row, pages: memory.pages, mostPages },
+    );
   }
 
   /** What lies in what is walked here is known; of what lies around it, the ledger is asked. */

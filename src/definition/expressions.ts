@@ -68,7 +68,7 @@ export class ExpressionError extends Error {
 /** Names that a step's id may not have: the roots of expressions, and Liquid's own words. */
 export const reservedWords: ReadonlySet<string> = new Set(
   (
-    "settings trigger run workspace now error secrets each output constructor prototype " +
+    "settings trigger run workspace now error secrets output constructor prototype " +
     "true false nil null empty blank and or not contains in " +
     "for endfor if endif elsif else unless endunless case endcase when forloop break continue assign with reversed limit offset"
   ).split(" "),

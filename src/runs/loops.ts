@@ -1,9 +1,12 @@
+import { z } from "zod";
 import { itemWindow } from "../definition/interpret.ts";
 import type { Verdict } from "../definition/plan.ts";
 import { FencedError } from "../errors.ts";
-import type { Json } from "../json.ts";
+import type { Json, JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
 import { beginGated, type RunKey, type StepFailure, type StepRow } from "./ledger.ts";
+import type { LongList } from "./long-lists.ts";
+import { readListPage, type ReadPage } from "./step-lists.ts";
 
 /** Items of a loop at most (DESIGN.md §7). */
 export const mostItems = 100_000;
@@ -119,35 +122,74 @@ export async function sealLoop(sql: Sql, key: RunKey, row: Omit<StepRow, "output
   return closed.output;
 }
 
-/** Pages of items that were read, by the path of their loop's opening. */
-export type ItemPages = Map<string, { readonly first: number; readonly items: readonly Json[] }>;
+/** Where the items of a loop are: in its opening's row, or in pages. */
+export type LoopItems =
+  | { readonly inline: readonly Json[] }
+  | {
+      readonly list: Omit<LongList, "count">;
+      readonly count: number;
+      /** The list is given to the loop's body this many at a time. */
+      readonly batch: number;
+      /** The page that was read last. */
+      page?: ReadPage;
+    };
 
-/** An item of a loop, by the path of the loop's opening. `pages` keeps what comes with it. */
+/** Items that were read before, by the paths of their loops' openings. */
+export type ItemPages = Map<string, LoopItems>;
+
+/** What an opening keeps of a list that an earlier step has as pages: the list itself stays where it is. */
+export function referTo({ path, name, count }: LongList, batch: number | undefined): JsonObject {
+  return { list: { path, name, count, batch: batch ?? null } };
+}
+
+/** An item of a loop, or a batch, by the path of the loop's opening. `pages` keeps what comes with it. */
 export async function readItem(
   sql: Sql,
   { runId, path, index }: { runId: string; path: string; index: number },
   pages: ItemPages = new Map(),
 ): Promise<Json> {
-  const known = pages.get(path);
-  const page = known !== undefined && known.items[index - known.first] !== undefined ? known : undefined;
-  const read = page ?? (await readPage(sql, { runId, path, index }));
-  pages.set(path, read);
-  return read.items[index - read.first] ?? null;
+  const items = pages.get(path) ?? (await findItems(sql, runId, path));
+  pages.set(path, items);
+  if ("inline" in items) return items.inline[index] ?? null;
+  const { batch, count, list } = items;
+  if (batch === 0) return (await pageWith(sql, { runId, items, index }))[0] ?? null;
+  const read: Json[] = [];
+  const [from, to] = [index * batch, Math.min((index + 1) * batch, count)];
+  while (from + read.length < to) {
+    const found = await pageWith(sql, { runId, items, index: from + read.length });
+    if (found.length === 0) throw new Error(`Run ${runId}: the list "${list.name}" of ${list.path} ends too soon.`);
+    read.push(...found.slice(0, to - from - read.length));
+  }
+  return read;
 }
 
-async function readPage(
+/** Items of the page that has this one, from it on. */
+async function pageWith(
   sql: Sql,
-  { runId, path, index }: { runId: string; path: string; index: number },
-): Promise<{ first: number; items: Json[] }> {
-  const { rows } = await sql.query<{ first: number; items: Json[] }>({
-    name: "read_loop_page",
-    text: `(select l.first, l.items from tandem.step_lists l
-        where l.run_id = $1::uuid and l.path = $2::text and l.name = 'items' and l.first <= $3::integer order by l.page desc limit 1)
-      union all
-      (select 0, s.output -> 'items' from tandem.step_results s
-        where s.run_id = $1::uuid and s.path = $2::text and jsonb_typeof(s.output -> 'items') = 'array')
-      limit 1`,
-    values: [runId, path, index],
+  { runId, items, index }: { runId: string; items: Exclude<LoopItems, { inline: readonly Json[] }>; index: number },
+): Promise<Json[]> {
+  const { page, list } = items;
+  const holds = page !== undefined && index >= page.first && index < page.first + page.items.length;
+  const read = holds ? page : await readListPage(sql, { runId, ...list, index });
+  if (read === undefined) return [];
+  items.page = read;
+  return read.items.slice(index - read.first);
+}
+
+const openedSchema = z.object({
+  items: z.union([z.array(z.json()), z.object({ count: z.number() })]).optional(),
+  list: z.object({ path: z.string(), name: z.string(), count: z.number(), batch: z.number().nullable() }).optional(),
+});
+
+async function findItems(sql: Sql, runId: string, path: string): Promise<LoopItems> {
+  const { rows } = await sql.query<{ output: Json }>({
+    name: "find_loop_items",
+    text: "select output from tandem.step_results where run_id = $1::uuid and path = $2::text",
+    values: [runId, path],
   });
-  return rows[0] ?? { first: index, items: [] };
+  const { items = [], list } = openedSchema.parse(rows[0]?.output);
+  if (list !== undefined)
+    return { list: { path: list.path, name: list.name }, count: list.count, batch: list.batch ?? 0 };
+  if (Array.isArray(items)) return { inline: items };
+  return { list: { path, name: "items" }, count: items.count, batch: 0 };
 }

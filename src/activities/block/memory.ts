@@ -1,3 +1,4 @@
+import { isJsonObject, type Json } from "../../json.ts";
 import type { ItemPages } from "../../runs/loops.ts";
 import { loadRows, type KnownRow, type Needs } from "../../runs/scope.ts";
 import type { Sql } from "../../sql.ts";
@@ -11,6 +12,11 @@ export function createMemory(sql: Sql, runId: string) {
 
   return {
     pages,
+    /** The items of a loop that was opened here; the ledger may not have them yet. */
+    keepItems(path: string, output: Json): void {
+      const items = isJsonObject(output) ? output["items"] : undefined;
+      if (Array.isArray(items)) pages.set(path, { inline: items });
+    },
     remember(path: string, row: KnownRow): void {
       made.set(path, row);
     },
@@ -29,6 +35,7 @@ export function createMemory(sql: Sql, runId: string) {
     /** Lets go of what lies in an item that is over: nobody reads it any more. */
     forget(prefix: string): void {
       for (const path of made.keys()) if (path.startsWith(prefix)) made.delete(path);
+      for (const path of pages.keys()) if (path.startsWith(prefix)) pages.delete(path);
       for (const key of loaded.keys()) if (key.startsWith(`["${prefix}`)) loaded.delete(key);
     },
   };
