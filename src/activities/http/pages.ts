@@ -23,7 +23,7 @@ export function fieldsOf(
   mark: PageMark,
 ): {
   query: Record<string, string>;
-  body: Record<string, Json>;
+  body: Record<string, string | number>;
   url?: string;
 } {
   if (mark !== null && "url" in mark) return { query: {}, body: {}, url: mark.url };

@@ -81,7 +81,7 @@ export interface PageRequest {
   /** Fields put into the query in the place of those of the same names. */
   readonly query: Readonly<Record<string, string>>;
   /** Fields put into the JSON body. */
-  readonly body: Readonly<Record<string, Json>>;
+  readonly body: Readonly<Record<string, string | number>>;
   /** A whole URL in the place of the request's own. */
   readonly url?: string | undefined;
 }
