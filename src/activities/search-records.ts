@@ -54,9 +54,9 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
     const { object, issues } = checkObject(written, context);
     if (object === undefined) return issues;
     return [
-      ...checkSelection(written, object, context),
       ...checkFields(object, written["fields"], `${context.at}.fields`),
       ...checkSort(object, written["sort"], `${context.at}.sort`),
+      ...checkSelection(written, object, context),
       ...checkAll(written, context.at),
     ];
   },

@@ -241,7 +241,7 @@ async function sealOutput(
 }
 
 /** `3 created, 1 refused`. */
-function outcomeOf({ next: _next, ...counts }: Totals): string {
-  const named = Object.entries(counts).filter(([, count]) => count > 0);
+function outcomeOf({ created, updated, unchanged, refused }: Totals): string {
+  const named = Object.entries({ created, updated, unchanged, refused }).filter(([, count]) => count > 0);
   return named.length === 0 ? "nothing written" : named.map(([name, count]) => `${count} ${name}`).join(", ");
 }

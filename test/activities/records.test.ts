@@ -283,7 +283,7 @@ describe("search-records", () => {
     [{ limit: 201 }, false],
     [{ limit: "5" }, false],
     [{ columns: ["name"] }, false],
-    [{ all: true }, false],
+    [{ all: true }, true],
     [{ filter: { field: "name", operator: "equals" } }, false],
   ])("takes %j: %s", (input, taken) => {
     expect(searchRecords.input.safeParse({ object: "company", ...input }).success).toBe(taken);
