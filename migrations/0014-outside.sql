@@ -51,6 +51,14 @@ create table tandem.once_values (
 create index once_values_by_workspace on tandem.once_values (workspace_id, id desc) where state <> 'free';
 create index once_values_held on tandem.once_values (run_id) where state = 'held';
 
+-- Where values went when a step got another id: runs of older versions go by the id that it had.
+create table tandem.once_moves (
+  workflow_id uuid not null references tandem.workflows,
+  step_id text not null,
+  moved_to text not null,
+  primary key (workflow_id, step_id)
+);
+
 -- A step may wait for another run's, which holds the value.
 alter table tandem.waits
   drop constraint waits_kind_check,

@@ -9,23 +9,35 @@ import { holdConnectionKeys } from "../vault/connection-uses.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
 import { invalid, type Catalog } from "./drafts.ts";
 import { checkFailureWorkflow } from "./failure-workflow.ts";
+import { moveOnceSteps, type OnceMoves } from "./once-steps.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
 import { armWebhooks } from "./webhooks.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
+
+/** Which workflow, and where the values go of its steps that are gone. */
+export interface Activation {
+  readonly workflowId: string;
+  readonly once?: OnceMoves;
+}
 
 /**
  * Activates the draft (or, where there is none, the version that was active last): checks it whole,
  * freezes its plan, arms its triggers and archives the version before, in one transaction. Runs that
  * are under way keep theirs. Throws ProblemError: 404, 409 nothing to activate, 422 what is wrong.
  */
-export async function activateWorkflow(pool: SqlPool, catalog: Catalog, workflowId: string): Promise<Workflow> {
+export async function activateWorkflow(
+  pool: SqlPool,
+  catalog: Catalog,
+  wanted: string | Activation,
+): Promise<Workflow> {
   const { workspaceId } = catalog;
+  const { workflowId, once = {} } = typeof wanted === "string" ? { workflowId: wanted } : wanted;
   await getWorkflow(pool, { workspaceId, workflowId });
-  await inTransaction(pool, (sql) => activate(sql, catalog, workflowId));
+  await inTransaction(pool, (sql) => activate(sql, catalog, { workflowId, once }));
   return getWorkflow(pool, { workspaceId, workflowId });
 }
 
-async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise<void> {
+async function activate(sql: Sql, catalog: Catalog, { workflowId, once }: Required<Activation>): Promise<void> {
   // Two activations go one after the other; runs of the workflow are enqueued meanwhile.
   const { rows } = await sql.query<{ settings: { [id: string]: never } }>(
     "select settings from tandem.workflows where id = $1 and workspace_id = $2 for no key update",
@@ -56,6 +68,8 @@ async function activate(sql: Sql, catalog: Catalog, workflowId: string): Promise
   await freeze(sql, { workflowId, versionId: version.id, ...validated });
   await armTriggers(sql, { workspaceId: catalog.workspaceId, workflowId, versionId: version.id, triggers });
   await armWebhooks(sql, workflowId, definition);
+  const moved = await moveOnceSteps(sql, { workflowId, compiled: validated.compiled, moves: once });
+  if (moved.length > 0) throw invalid(moved);
   await grantSecrets(sql, { workspaceId: catalog.workspaceId, workflowId, names: secretsOf(validated.compiled) });
 }
 

@@ -69,6 +69,15 @@ const activated = z
   .object({ ...detail.shape, warnings: z.array(z.object({ path: z.string(), message: z.string() })) })
   .meta({ id: "ActivatedWorkflow", description: "`warnings`: what is right, but may not be what was meant" });
 
+const activation = z
+  .strictObject({
+    once: z.record(z.string(), z.string().nullable()).default({}).meta({
+      description: "Of each step that is gone: the step that takes its place; null: its values are forgotten",
+    }),
+  })
+  .default({ once: {} })
+  .meta({ id: "Activation" });
+
 export interface WorkflowParts {
   readonly pool: SqlPool;
   /** What every link starts with. */
@@ -189,12 +198,13 @@ export function workflowEndpoints({ pool, publicUrl, catalog }: WorkflowParts): 
       tag: "Workflows",
       summary: "Activate the draft",
       description:
-        "Checks it whole, arms its triggers and archives the version before. Runs that are under way keep theirs.",
+        "Checks it whole, arms its triggers and archives the version before. Runs that are under way keep theirs. Where a step is gone that was done once, `once` says where its values go.",
       params: idParams,
+      body: activation,
       answers: { 200: activated },
       refusals: { 409: "There is nothing to activate", ...invalid },
-      async handle({ workspace, params }) {
-        const workflow = await activateWorkflow(pool, await catalogOf(workspace), params.id);
+      async handle({ workspace, params, body: { once } }) {
+        const workflow = await activateWorkflow(pool, await catalogOf(workspace), { workflowId: params.id, once });
         const warnings = warningsOf(workflow, catalog.triggerKinds, workspace);
         const { body, ...rest } = answer(workspace, workflow);
         return rung({ ...rest, body: { ...body, warnings } });

@@ -75,7 +75,14 @@ export const holderColumns = `exists (select 1 from tandem.runs r where r.id = o
  * Locks a value's row, which is made where there is none, and says how it stands towards a step of a run. In
  * a transaction: until it ends nobody else's step begins under the value.
  */
-export async function lockOnce(sql: Sql, once: OnceKey, step: { runId: string; path: string }): Promise<OnceStanding> {
+export async function lockOnce(sql: Sql, asked: OnceKey, step: { runId: string; path: string }): Promise<OnceStanding> {
+  // No version is activated meanwhile: that may move the values of steps.
+  await sql.query({
+    name: "hold_workflow",
+    text: "select 1 from tandem.workflows where id = $1::uuid for share",
+    values: [asked.workflowId],
+  });
+  const once = { ...asked, stepId: await findStepId(sql, asked) };
   await sql.query({
     name: "make_once",
     text: `insert into tandem.once_values (id, workspace_id, workflow_id, step_id, value, seed)
@@ -89,6 +96,16 @@ export async function lockOnce(sql: Sql, once: OnceKey, step: { runId: string; p
   });
   // A statement of its own: it sees what the one who had the lock before has committed.
   return findStanding(sql, once, step);
+}
+
+/** The id that the step has now. */
+async function findStepId(sql: Sql, { workflowId, stepId }: OnceKey): Promise<string> {
+  const { rows } = await sql.query<{ stepId: string }>({
+    name: "find_moved_step",
+    text: `select moved_to as "stepId" from tandem.once_moves where workflow_id = $1::uuid and step_id = $2::text`,
+    values: [workflowId, stepId],
+  });
+  return rows[0]?.stepId ?? stepId;
 }
 
 /** How a value stands towards a step of a run, at this moment. */
