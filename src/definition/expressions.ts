@@ -225,7 +225,7 @@ function misplaced(parts: Parts, whole: Chain | undefined, { at, place, optional
       });
     else if (position >= 0 && position < filters.length - 1)
       issues.push({ path: at, message: `"| optional" must be the last filter` });
-    if (place === "url" && filters.some(({ name }) => name === "raw"))
+    if ((place === "url" || place === "address") && filters.some(({ name }) => name === "raw"))
       issues.push({ path: at, message: `"| raw" is refused in URLs` });
   }
   return issues;

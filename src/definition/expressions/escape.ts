@@ -2,10 +2,11 @@ import type { Json } from "../../json.ts";
 import { kindOf, ValueFault } from "./values.ts";
 
 /**
- * Where text stands, which decides how expressions in it are escaped (DEFINITION.md, "Place"). What is
+ * Where text stands, which decides how expressions in it are escaped (DEFINITION.md, "Place"). An `address`
+ * is a whole URL: an expression at its very beginning is a URL itself, all others are as in a `url`. What is
  * `verbatim` has none: braces in it are its own.
  */
-export type Place = "data" | "text" | "html" | "url" | "header" | "verbatim";
+export type Place = "data" | "text" | "html" | "url" | "address" | "header" | "verbatim";
 
 /** A value as text; `name` is how it is written. What has no text of its own needs `| json` or `| default`. */
 export function asText(value: Json, name: string): string {
@@ -29,6 +30,7 @@ export function escapeFor(place: Place, text: string, raw: boolean): string {
     case "html":
       return raw ? text : text.replace(/[&<>"']/g, (character) => htmlCharacters[character] ?? character);
     case "url":
+    case "address":
       return encodeURIComponent(text.toWellFormed()).replace(
         /[!'()*]/g,
         (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,

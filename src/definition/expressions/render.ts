@@ -23,11 +23,21 @@ interface Rendering {
 
 /** Text with its expressions and tags evaluated, each expression escaped for the place. Throws ValueFault. */
 export function render(parts: Parts, place: Place, scope: Scope): string {
+  if (place === "address") return renderAddress(parts, scope);
   const rendering: Rendering = { place, pieces: [], length: 0 };
   renderParts(parts, rendering, scope);
   const text = limited(rendering.pieces.join(""));
   checkWhole(place, text);
   return text;
+}
+
+/** What stands at its beginning is a URL already: encoded, it would be none. */
+function renderAddress([first, ...rest]: Parts, scope: Scope): string {
+  if (first === undefined || typeof first === "string" || first.kind !== "chain")
+    return render(first === undefined ? [] : [first, ...rest], "url", scope);
+  return limited(
+    renderChain(first, "data", { ...scope, place: "data" }) + render(rest, "url", { ...scope, place: "url" }),
+  );
 }
 
 function renderParts(parts: Parts, rendering: Rendering, scope: Scope): void {

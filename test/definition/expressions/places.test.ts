@@ -40,6 +40,24 @@ describe("a place for HTML", () => {
   });
 });
 
+describe("a place for a whole URL", () => {
+  test.each([
+    ["{{ x }}", "https://api.example/v1?a=b", "https://api.example/v1?a=b"],
+    ["{{ x }}/people/{{ y }}?q={{ y }}", "https://api.example", "https://api.example/people/a%2Fb?q=a%2Fb"],
+    ["https://api.example/{{ x }}", "a/../b?c", "https://api.example/a%2F..%2Fb%3Fc"],
+    ["https://{{ x }}.example/", "evil.com/", "https://evil.com%2F.example/"],
+  ])("takes an expression at the beginning of %j as a URL, and encodes the others", (source, x, expected) => {
+    expect(evaluate(source, { data: { x, y: "a/b" }, place: "address" })).toBe(expected);
+  });
+
+  test("refuses parts of a path that lead upwards behind it, and raw", () => {
+    expect(failureOf("{{ x }}/{{ y }}", { data: { x: "https://a.example", y: ".." }, place: "address" })).toMatch(
+      /a part of a path cannot be/,
+    );
+    expect(issuesOf("https://a.example/{{ x | raw }}", { place: "address" })).toHaveLength(1);
+  });
+});
+
 describe("a place for URLs", () => {
   test.each([
     ["a/b", "a%2Fb"],
