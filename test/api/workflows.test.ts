@@ -223,9 +223,17 @@ test.each([
 
 describe("the workspace's settings", () => {
   test("are read and changed by name", async () => {
-    expect((await call("GET", "/api/settings")).body).toEqual({ runLimit: 100, timeZone: "UTC", currency: "EUR" });
-    const { body } = await call("PUT", "/api/settings", { body: { runLimit: 0, timeZone: "Europe/Berlin" } });
-    expect(body).toEqual({ runLimit: 0, timeZone: "Europe/Berlin", currency: "EUR" });
+    const usual = {
+      runLimit: 100,
+      timeZone: "UTC",
+      currency: "EUR",
+      alertAddresses: [],
+      alertDigestMinutes: 60,
+    };
+    expect((await call("GET", "/api/settings")).body).toEqual(usual);
+    const change = { runLimit: 0, timeZone: "Europe/Berlin", alertAddresses: ["ops@example.com"], alertDigestMinutes: 5 };
+    const { body } = await call("PUT", "/api/settings", { body: change });
+    expect(body).toEqual({ ...usual, ...change });
     expect((await call("GET", "/api/settings")).body).toEqual(body);
   });
 
@@ -234,6 +242,8 @@ describe("the workspace's settings", () => {
     { runLimit: 1.5 },
     { timeZone: "Mars" },
     { currency: "eur" },
+    { alertAddresses: ["ops@example.com, b@x.com"] },
+    { alertDigestMinutes: 4 },
     { other: 1 },
     { runLimit: null },
   ])("refuse %j", async (body) => expect((await call("PUT", "/api/settings", { body })).status).toBe(422));

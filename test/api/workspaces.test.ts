@@ -36,6 +36,8 @@ describe("POST /api/workspaces", () => {
       timeZone: "Europe/Berlin",
       currency: "CHF",
       runLimit: 7,
+      alertAddresses: [],
+      alertDigestMinutes: 60,
     });
     expect((await call("GET", "/rest/companies", { key })).body).toMatchObject({ totalCount: 0 });
     expect((await call("GET", "/rest/workspaceMembers", { key })).body).toMatchObject({

@@ -47,20 +47,6 @@ test("every filter and every operator is described, and no other", async () => {
   expect(new Set(codesIn(conditions))).toEqual(new Set(operators));
 });
 
-test("every code of a step's error is described, and no other", async () => {
-  const [, ofSteps = "", ofRuns = ""] = (await read("docs/errors.md")).split(/^## Of (?:steps|runs)$/m);
-  const found = new Set(["expression"]);
-  for (const file of await sources("src")) {
-    const text = await read(file);
-    for (const [, code] of text.matchAll(/new StepError\(\s*"([a-z-]+)"/g)) found.add(code!);
-    for (const [, code] of text.matchAll(/failure: \{ code: "([a-z-]+)"/g)) found.add(code!);
-    for (const [, code] of text.matchAll(/failure: \{\s*code: "(database-[a-z-]+)"/g)) found.add(code!);
-  }
-  found.delete("concurrency-key");
-  expect(new Set(codesIn(ofSteps))).toEqual(found);
-  expect(codesIn(ofRuns)).toContain("concurrency-key");
-});
-
 test("every route, parameter and comparator of records is described, and no other", async () => {
   const [routes = "", parameters = "", filters = ""] = (await read("docs/records.md")).split(/^## /m).slice(1);
   const served = operations.filter(({ method }) => method !== "put");
@@ -93,10 +79,3 @@ test("every folder of src stands in the house of ARCHITECTURE.md", async () => {
   );
   for (const { name } of folders) expect(house).toContain(`  ${name}/`);
 });
-
-async function sources(folder: string): Promise<string[]> {
-  const entries = await readdir(join(projectRoot, folder), { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
-    .map((entry) => join(entry.parentPath.slice(projectRoot.length), entry.name));
-}

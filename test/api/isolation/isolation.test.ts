@@ -74,6 +74,10 @@ async function furnish() {
   const imported = await make("/api/imports", { object: "company", format: "csv" });
   await call("PUT", `/api/imports/${idOf(imported)}/data`, { raw: `name,employees\n${marker},x\n` });
   const backfill = await make(`/api/workflows/${workflow}/schedules/hours/backfill`, past);
+  await pool.query("insert into tandem.alerts (workflow_id, workspace_id, state, open) values ($1, $2, '{}', true)", [
+    workflow,
+    workspaceId,
+  ]);
   const { body: described } = await call("GET", "/api/objects/company");
   const fields = (object["fields"] as JsonObject[]).flatMap((field) => (field["id"] === null ? [] : [idOf(field)]));
   return {
