@@ -20,6 +20,7 @@ import { runEndpoints } from "./routes/runs.ts";
 import { scheduleEndpoints } from "./routes/schedules.ts";
 import { scheduleWishEndpoints } from "./routes/schedule-wishes.ts";
 import { secretEndpoints } from "./routes/secrets.ts";
+import { stepListEndpoints } from "./routes/step-lists.ts";
 import { viewEndpoints } from "./routes/views.ts";
 import { webhookEndpoints } from "./routes/webhooks.ts";
 import { workflowEndpoints } from "./routes/workflows.ts";
@@ -48,6 +49,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...scheduleEndpoints({ pool, kinds }),
     ...scheduleWishEndpoints(pool),
     ...runEndpoints(pool),
+    ...stepListEndpoints(pool),
     ...onceEndpoints(pool),
     ...recordEventEndpoints(pool),
     ...admissionEndpoints(pool),

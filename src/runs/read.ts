@@ -2,6 +2,7 @@ import type { Plan } from "../definition/plan.ts";
 import { planNodes } from "../definition/plan.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { statementName, type Sql } from "../sql.ts";
+import type { ListCounts } from "./step-lists.ts";
 import { isoOf, summaryColumns, toSummary, type RunSummary, type SummaryRow, type Times } from "./run-list.ts";
 
 /** A run with everything that it did. */
@@ -28,7 +29,19 @@ export interface StepDetail {
   readonly attempts: readonly StepAttempt[];
   readonly input: Json;
   readonly output: Json;
+  /** Lists of the output that are kept as pages: in their places it has `{ count }`. */
+  readonly lists: readonly StepList[];
   readonly error: Json;
+  /** What its code printed. */
+  readonly log: string | null;
+}
+
+export interface StepList {
+  /** Ledger path of the row that has it: the step's own, or of what it hands out. */
+  readonly path: string;
+  /** Keys of the output that lead to it, with dots between them. */
+  readonly name: string;
+  readonly count: number;
 }
 
 export interface StepAttempt {
@@ -60,13 +73,16 @@ export async function findRun(
   return { ...toSummary(summary), trigger, settings, concurrency, output, steps };
 }
 
-type ResultRow = Times<Omit<StepDetail, "attempts">, "startedAt" | "endedAt"> & { attempts: number };
+type ResultRow = Times<Omit<StepDetail, "attempts" | "lists">, "startedAt" | "endedAt"> & {
+  attempts: number;
+  lists: ListCounts | null;
+};
 type AttemptRow = Times<StepAttempt, "startedAt" | "endedAt"> & { path: string };
 
 async function readSteps(sql: Sql, runId: string, plan: Plan | null): Promise<StepDetail[]> {
   const results = await sql.query<ResultRow>({
     name: "read_step_results",
-    text: `select path, kind, status, outcome, lane, started_at as "startedAt", ended_at as "endedAt", attempts, input, output, error
+    text: `select path, kind, status, outcome, lane, started_at as "startedAt", ended_at as "endedAt", attempts, input, output, lists, error, log
       from tandem.step_results where run_id = $1::uuid order by ordinal`,
     values: [runId],
   });
@@ -90,26 +106,29 @@ async function readSteps(sql: Sql, runId: string, plan: Plan | null): Promise<St
  * the block: beside the branch taken, or in the place of what the failed step would have given.
  */
 function foldOutputs(steps: readonly StepDetail[]): StepDetail[] {
-  const handedOut = new Map(steps.filter((step) => step.kind === "output").map((step) => [step.path, step.output]));
+  const handedOut = new Map(steps.filter((step) => step.kind === "output").map((step) => [step.path, step]));
   return steps
     .filter((step) => step.kind !== "output" || step.status !== "done")
     .map((step) => {
-      const output = handedOut.get(`${step.path}.output`);
-      if (output === undefined) return step;
+      const given = handedOut.get(`${step.path}.output`);
+      if (given === undefined) return step;
+      const { output, lists } = given;
       return {
         ...step,
+        lists: [...step.lists, ...lists],
         output: step.kind === "branch" && isJsonObject(step.output) ? { ...step.output, output } : output,
       };
     });
 }
 
-function toStep({ attempts, ...row }: ResultRow, tries: readonly AttemptRow[]): StepDetail {
+function toStep({ attempts, lists, ...row }: ResultRow, tries: readonly AttemptRow[]): StepDetail {
   const startedAt = row.startedAt.toISOString();
   const endedAt = isoOf(row.endedAt);
   // The quick lane keeps no row for a try that succeeded or failed for good: the result is that try.
   const own: StepAttempt[] =
     tries.length >= attempts ? [] : [{ number: attempts, startedAt, endedAt, error: row.error }];
-  return { ...row, startedAt, endedAt, attempts: [...tries.map(toAttempt), ...own] };
+  const counts = Object.entries(lists ?? {}).map(([name, count]) => ({ path: row.path, name, count }));
+  return { ...row, startedAt, endedAt, lists: counts, attempts: [...tries.map(toAttempt), ...own] };
 }
 
 function toRunningStep(path: string, tries: readonly AttemptRow[], plan: Plan | null): StepDetail {
@@ -125,7 +144,9 @@ function toRunningStep(path: string, tries: readonly AttemptRow[], plan: Plan | 
     attempts,
     input: null,
     output: null,
+    lists: [],
     error: attempts.findLast((attempt) => attempt.error !== null)?.error ?? null,
+    log: null,
   };
 }
 

@@ -159,6 +159,19 @@ export interface ReadPage {
   readonly bytes: number;
 }
 
+/** How many items a list of a workspace's run has; undefined: there is no such list that is kept as pages. */
+export async function findStepList(
+  sql: Sql,
+  { workspaceId, runId, path, name }: ListPlace & { workspaceId: string },
+): Promise<number | undefined> {
+  const { rows } = await sql.query<{ count: number | null }>(
+    `select (s.lists ->> $4::text)::integer as count from tandem.step_results s join tandem.runs r on r.id = s.run_id
+     where r.workspace_id = $1::uuid and s.run_id = $2::uuid and s.path = $3::text`,
+    [workspaceId, runId, path, name],
+  );
+  return rows[0]?.count ?? undefined;
+}
+
 /** The page with the item at `index`; undefined where the list does not go so far. */
 export async function readListPage(sql: Sql, place: ListPlace & { index: number }): Promise<ReadPage | undefined> {
   // No page has more items than `pageItems`: the one that is looked for is none before that.

@@ -42,6 +42,14 @@ const attempt = z
   .object({ number: z.int(), startedAt: moment, endedAt: moment.nullable(), error: json })
   .meta({ id: "StepAttempt" });
 
+const list = z
+  .object({
+    path: z.string().meta({ description: "Where its pages are asked for" }),
+    name: z.string().meta({ description: "Keys of the output that lead to it, with dots between them" }),
+    count: z.int(),
+  })
+  .meta({ id: "StepList" });
+
 const step = z
   .object({
     path: z.string(),
@@ -54,7 +62,11 @@ const step = z
     attempts: z.array(attempt),
     input: json,
     output: json,
+    lists: z.array(list).meta({
+      description: "Lists of the output that are kept as pages: `{ count }` stands in their places",
+    }),
     error: json,
+    log: z.string().nullable().meta({ description: "What its code printed" }),
   })
   .meta({ id: "Step" });
 

@@ -119,6 +119,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   field: ["isolatedText", ...mine.fields.slice(0, 3)],
   index: [mine.index],
   trigger: ["form", "hours"],
+  path: ["found"],
 };
 const foreign = new Set([...everyId, "isolatedThing", "isolatedThings", "isolatedText"]);
 
