@@ -60,6 +60,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
   const handedBack = new Set<string>();
   const progress = createProgress();
   let [rings, underWay, waiting] = [0, 0, 0];
+  let parked = false;
   let closed: RunEnding | undefined;
   setHandler(doorbell, () => {
     rings += 1;
@@ -181,20 +182,29 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
 
   /** Waits until the wait is settled, or what the walk lies in is over. */
   async function settled(waitId: string, at: At, beside = false): Promise<void> {
+    const wait = { runId, waitId, ...(loop === undefined ? {} : { waiter: workflowInfo().workflowId }) };
     waiting += 1;
-    // Every walk here waits: the run needs no slot.
-    if (beside && waiting === underWay) await local.park(key).catch(lost(false));
     try {
       for (;;) {
         const heard = rings;
-        const wait = { runId, waitId, ...(loop === undefined ? {} : { waiter: workflowInfo().workflowId }) };
         const settledNow = await local.readWait.executeWithOptions({ summary: waitId }, [wait]).catch(lost(false));
         if (settledNow || at.stopped()) return;
-        await condition(() => rings > heard || at.stopped(), lookAgain);
+        const isRung = (): boolean => rings > heard || at.stopped();
+        await condition(() => isRung() || (beside && mayPark()), lookAgain);
+        if (!isRung() && mayPark()) {
+          parked = true;
+          await local.park(key).catch(lost(false));
+        }
       }
     } finally {
       waiting -= 1;
+      parked = false;
     }
+  }
+
+  /** Every walk here waits: the run needs no slot. */
+  function mayPark(): boolean {
+    return !parked && waiting === underWay;
   }
 
   async function ordinary(step: PlanStep, { path, at, ended }: Doing): Promise<Verdict | "halt"> {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { temporal } from "@temporalio/proto";
 import { Worker } from "@temporalio/worker";
@@ -19,12 +19,15 @@ export async function replay(codePath: string, history: History, workflowId: str
   await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, workflowId);
 }
 
-/** As protobuf, the form in which the server keeps them. */
+/** As protobuf, the form in which the server keeps them. One that was recorded before stays as it is. */
 export async function keepHistory(name: string, history: History): Promise<void> {
+  const kept = await readdir(historiesFolder);
+  if (kept.some((file) => file.endsWith(`-${name}.binpb`))) return;
+
   const { version } = JSON.parse(await readFile(join(projectRoot, "package.json"), "utf8")) as { version: string };
-  const kept = History.decode(History.encode(history).finish());
-  forgetMachine(kept);
-  await writeFile(join(historiesFolder, `${version}-${name}.binpb`), History.encode(kept).finish());
+  const recorded = History.decode(History.encode(history).finish());
+  forgetMachine(recorded);
+  await writeFile(join(historiesFolder, `${version}-${name}.binpb`), History.encode(recorded).finish());
 }
 
 /** Takes out what tells of the machine that recorded it: who worked there, and where its files lay. */

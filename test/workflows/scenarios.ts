@@ -65,11 +65,33 @@ const isWaiting = async (pool: SqlPool, runId: string): Promise<boolean> => {
 
 const resume = async ({ engine, pool, runId }: { engine: TestEngine; pool: SqlPool; runId: string }): Promise<void> => {
   await until("the run to wait", () => isWaiting(pool, runId));
+  await pool.query("update tandem.waits set due_at = now() where run_id = $1", [runId]);
   await pool.query("update tandem.runs set due_at = now() where id = $1", [runId]);
   engine.ring();
 };
 
 const hour = { retry: { initialInterval: "1h" } };
+const loop = (kind: string, names: Json, rest: JsonObject = {}): JsonObject => ({
+  id: "each",
+  kind: "iterator",
+  items: names,
+  steps: [
+    { id: "odd", kind: "filter", when: { left: "{{ each.item }}", operator: "notEquals", right: "none" } },
+    { id: "call", kind, input: { name: "{{ each.item }}" } },
+    { id: "said", kind: "set", input: { said: "{{ call.said }}" } },
+  ],
+  output: { said: "{{ said.said }}" },
+  ...rest,
+});
+const parallel = (kind: string, rest: JsonObject = {}): JsonObject => ({
+  id: "both",
+  kind: "parallel",
+  branches: [
+    { name: "left", steps: [{ id: "one", kind, input: { name: "fine" } }], output: { said: "{{ one.said }}" } },
+    { name: "right", steps: [{ id: "two", kind, input: { name: "flaky" }, ...rest }] },
+  ],
+});
+const afterLoop = { id: "after", kind: "set", input: { counts: "{{ each.counts }}" } };
 const after = { id: "after", kind: "set", input: { said: "{{ call.said | default: 'nothing' }}" } };
 
 /** One of each that a run may meet: every step kind in both lanes, retry, wait, failure, handled, cancel, no steps. */
@@ -120,6 +142,16 @@ export const scenarios: Record<string, Scenario> = {
       engine.ring();
     },
   },
+  "loop-quick": { steps: [loop("ask-test", ["fine", "flaky", "none"]), afterLoop], quickLane: true },
+  "loop-ordinary": { steps: [loop("call", ["fine", "flaky", "none", "fine"]), afterLoop], quickLane: true },
+  "loop-beside": {
+    steps: [loop("call", ["fine", "broken", "later"], { concurrency: 3, onItemError: "continue" }), afterLoop],
+    quickLane: false,
+  },
+  "failure-loop": { steps: [loop("call", ["fine", "broken", "fine"])], quickLane: true },
+  "parallel-quick": { steps: [parallel("ask-test")], quickLane: true },
+  "parallel-ordinary": { steps: [parallel("call")], quickLane: true },
+  "parallel-waiting": { steps: [parallel("call", hour)], quickLane: false, meanwhile: resume },
   "cancel-waiting": {
     steps: [{ id: "call", kind: "call", input: { name: "later" }, ...hour }],
     quickLane: true,
