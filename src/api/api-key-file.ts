@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SqlPool } from "../sql.ts";
 import { createApiKey, findApiKey } from "../vault/api-keys.ts";
+import type { Vault } from "../vault/vault.ts";
 
 /**
  * Sees to it that `<directory>/api-key` holds a key that works. `made` is the key that was just made
@@ -10,13 +11,14 @@ import { createApiKey, findApiKey } from "../vault/api-keys.ts";
  * who lost the file, would be shut out. A key that nobody holds does no harm.
  */
 export async function keepApiKey(
-  pool: SqlPool,
+  { pool, vault }: { pool: SqlPool; vault: Vault },
   { directory, workspaceId, made }: { directory: string; workspaceId: string; made: string | undefined },
 ): Promise<{ file: string; created: boolean }> {
   const file = join(directory, "api-key");
+  const isUsable = async (key: string): Promise<boolean> => (await findApiKey(pool, vault, key))?.isExpired === false;
   const kept = made === undefined ? await readKey(file) : undefined;
-  if (kept !== undefined && (await findApiKey(pool, kept)) !== undefined) return { file, created: false };
-  const key = made ?? (await createApiKey(pool, { workspaceId, name: "npm start" })).key;
+  if (kept !== undefined && (await isUsable(kept))) return { file, created: false };
+  const key = made ?? (await createApiKey(pool, vault, { workspaceId, name: "npm start" })).key;
   await writeWhole(file, `${key}\n`, directory);
   return { file, created: true };
 }

@@ -8,12 +8,14 @@ import type { Vault } from "../vault/vault.ts";
 import { authenticate } from "./auth.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Gate } from "./gate.ts";
 import { hookRoute } from "./hooks/route.ts";
 import { createMetrics } from "./metrics.ts";
 import { mountEndpoints } from "./mount.ts";
 import { createOpenApi } from "./openapi.ts";
 import { operationsRoutes } from "./operations.ts";
 import { problemHandler } from "./problem.ts";
+import { nameRequests } from "./request-id.ts";
 import { restProblems } from "./rest/problems.ts";
 
 /** What the gateway is made of. */
@@ -30,6 +32,8 @@ export interface AppParts {
   /** For senders who are answered when the run is over. */
   readonly finished: FinishedRuns;
   readonly endpoints: readonly Endpoint[];
+  /** What the endpoints stand behind. */
+  readonly gate: Gate;
   /** The page `/mailbox`, which opens without a key and asks for it. */
   readonly mailboxPage: Router;
   /** `/rest/{plural}`, behind a key. */
@@ -51,8 +55,8 @@ export function createApp(parts: AppParts): Express {
   app.use(operationsRoutes({ pool, metrics }));
   app.use(docsRoutes(createOpenApi(parts.endpoints, parts.publicUrl)));
   app.use("/mailbox", parts.mailboxPage);
-  app.use(["/api", "/rest"], authenticate(pool));
-  app.use(mountEndpoints(parts.endpoints));
+  app.use(["/api", "/rest"], nameRequests(), authenticate(parts));
+  app.use(mountEndpoints(parts.endpoints, parts.gate));
   app.use("/rest", parts.rest);
   app.use((request) => {
     throw new ProblemError(404, "not-found", `There is nothing at ${request.path}. The API is described at /docs.`);

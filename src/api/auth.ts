@@ -2,7 +2,10 @@ import type { RequestHandler, Response } from "express";
 import { ProblemError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { SqlPool } from "../sql.ts";
-import { findApiKey } from "../vault/api-keys.ts";
+import { createRecent } from "../recent.ts";
+import { isKey } from "../vault/api-key-format.ts";
+import { findApiKey, touchApiKey, type ApiKey } from "../vault/api-keys.ts";
+import type { Vault } from "../vault/vault.ts";
 import type { Workspace } from "../workspace.ts";
 import type { Actor } from "../crm/objects.ts";
 
@@ -11,22 +14,26 @@ export interface Caller {
   readonly workspace: Workspace;
   readonly actor: Actor;
   /** The key that was sent. */
-  readonly apiKey: { readonly id: string; readonly name: string };
+  readonly apiKey: Pick<ApiKey, "id" | "name" | "role" | "scopes" | "expiresAt">;
 }
 
 /** Lets through who sends `Authorization: Bearer <API key>`, as that key's workspace; others get 401. */
-export function authenticate(pool: SqlPool): RequestHandler {
+export function authenticate({ pool, vault }: { pool: SqlPool; vault: Vault }): RequestHandler {
+  const touch = createTouch(pool);
   return async (request, response, next) => {
     const [scheme, key, ...rest] = (request.headers.authorization ?? "").trim().split(/ +/);
     if (scheme?.toLowerCase() !== "bearer" || key === undefined || rest.length > 0) {
       throw unauthorized("Send an API key: Authorization: Bearer tandem_…", 'Bearer realm="tandem"');
     }
-    const found = await findApiKey(pool, key);
-    if (found === undefined)
-      throw unauthorized("This API key does not exist.", 'Bearer realm="tandem", error="invalid_token"');
-    const { id, name, workspace } = found;
-    const caller: Caller = { workspace, actor: { source: "API", name }, apiKey: { id, name } };
+    if (!isKey(key)) throw invalidToken("This is no API key: something of it is missing or mistyped. Copy it whole.");
+    const found = await findApiKey(pool, vault, key);
+    if (found === undefined) throw invalidToken("This API key does not exist.");
+    const { isExpired, workspace, ...apiKey } = found;
+    if (isExpired)
+      throw invalidToken(`This API key ended at ${apiKey.expiresAt?.toISOString()}. Ask an admin for another.`);
+    const caller: Caller = { workspace, actor: { source: "API", name: apiKey.name }, apiKey };
     Object.assign(response.locals, caller);
+    touch(apiKey.id);
     next();
   };
 }
@@ -42,6 +49,24 @@ export function getCaller(response: Response): Caller {
 /** A person who starts a run by the API, as `run.launchedBy` tells of them. */
 export function launchedByKey({ name, id }: Caller["apiKey"]): JsonObject {
   return { kind: "api-key", name, id };
+}
+
+const touchedMs = 60_000;
+const mostTouched = 10_000;
+
+/** Notes that a key was used, at most once a minute; nobody waits for it, and a note that is lost is made again. */
+function createTouch(pool: SqlPool): (id: string) => void {
+  const touched = createRecent<string, number>(mostTouched);
+  return (id) => {
+    const last = touched.get(id);
+    if (last !== undefined && performance.now() - last < touchedMs) return;
+    touched.set(id, performance.now());
+    touchApiKey(pool, id).catch(() => touched.delete(id));
+  };
+}
+
+function invalidToken(detail: string): ProblemError {
+  return unauthorized(detail, 'Bearer realm="tandem", error="invalid_token"');
 }
 
 function unauthorized(detail: string, challenge: string): ProblemError {

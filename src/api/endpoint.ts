@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { at, ProblemError, type Issue } from "../errors.ts";
+import type { AccessDeclaration } from "./access.ts";
 import type { Caller } from "./auth.ts";
 
 type Method = "get" | "post" | "put" | "patch" | "delete";
@@ -47,6 +48,8 @@ interface Description {
   readonly answers: Readonly<Record<number, z.ZodType>>;
   /** Types of the file that a success answers with, in place of `answers`. */
   readonly givesFile?: readonly string[];
+  /** Whose key may call it, and what that changes, where method and path do not say it right. */
+  readonly access?: AccessDeclaration;
   /** Statuses of refusals that are this endpoint's own, with what they mean. */
   readonly refusals?: Readonly<Record<number, string>>;
 }

@@ -2,10 +2,12 @@ import type { StepKinds } from "../activities/step-kind.ts";
 import type { SqlPool } from "../sql.ts";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
 import type { Vault } from "../vault/vault.ts";
+import type { Audit } from "./audit.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { admissionEndpoints } from "./routes/admission.ts";
 import { alertEndpoints } from "./routes/alerts.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
+import { auditEndpoints } from "./routes/audit.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
 import { exportEndpoints } from "./routes/exports.ts";
@@ -36,6 +38,7 @@ export interface EndpointParts {
   /** Whether versions activated from now on use the quick lane. */
   readonly quickLane: boolean;
   readonly vault: Vault;
+  readonly audit: Audit;
   /** Says that there are deliveries to replay. */
   readonly ringReplays?: (() => void) | undefined;
 }
@@ -62,10 +65,11 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...exportEndpoints(pool),
     ...alertEndpoints(pool),
     ...settingsEndpoints(pool),
-    ...apiKeyEndpoints(pool),
+    ...apiKeyEndpoints({ pool, vault }),
+    ...auditEndpoints(parts),
     ...secretEndpoints({ pool, vault }),
     ...connectionEndpoints(pool),
-    ...workspaceEndpoints({ pool, catalog: { kinds, triggerKinds, quickLane } }),
+    ...workspaceEndpoints({ pool, vault, catalog: { kinds, triggerKinds, quickLane } }),
     ...mailboxEndpoints(pool),
   ];
 }

@@ -10,7 +10,9 @@ import { triggerKinds } from "../triggers/registry.ts";
 import { readMasterKeys } from "../vault/master-keys.ts";
 import { createVault } from "../vault/vault.ts";
 import { createApp } from "./app.ts";
+import { createAudit } from "./audit.ts";
 import { createEndpoints } from "./endpoints.ts";
+import { createGate } from "./gate.ts";
 import { createReplays } from "./hooks/replays.ts";
 import { listen } from "./listen.ts";
 import { mailboxPage } from "./mailbox/page.ts";
@@ -39,6 +41,9 @@ if (config.MAILBOX_SMTP_PORT !== undefined) {
   shutdown.defer("the mailbox", () => mailbox.stop());
 }
 
+const audit = createAudit({ pool, log });
+shutdown.defer("the audit", () => audit.settled());
+const gate = createGate(audit);
 const finished = createFinishedRuns(pool);
 const replays = createReplays({ pool, kinds, log });
 const app = createApp({
@@ -50,7 +55,8 @@ const app = createApp({
   publicUrl: publicUrl(config),
   trustProxy: config.TRUST_PROXY,
   mailboxPage: mailboxPage(),
-  rest: createRestRouter({ pool, log }),
+  gate,
+  rest: createRestRouter({ pool, log, gate }),
   endpoints: createEndpoints({
     pool,
     publicUrl: publicUrl(config),
@@ -58,6 +64,7 @@ const app = createApp({
     triggerKinds,
     quickLane: config.QUICK_LANE,
     vault,
+    audit,
     ringReplays: () => replays.ring(),
   }),
 });

@@ -6,6 +6,7 @@ import { createMailTransport } from "../mailbox/transport.ts";
 import { migrate } from "../migrations.ts";
 import { createPool } from "../sql.ts";
 import { keepMasterKeys } from "../vault/master-keys.ts";
+import { createVault } from "../vault/vault.ts";
 import { keepApiKey } from "./api-key-file.ts";
 
 /**
@@ -17,11 +18,12 @@ async function main(): Promise<void> {
   await migrate(config.DATABASE_DIRECT_URL ?? getDatabaseUrl(config));
   const pool = createPool({ url: getDatabaseUrl(config), max: 4, name: "tandem-migrate" });
   try {
-    await keepMasterKeys(pool, masterKeySource(config));
+    const masterKeys = await keepMasterKeys(pool, masterKeySource(config));
+    const parts = { pool, vault: createVault({ pool, masterKeys }) };
     await upgradeSchemas(pool);
     const kinds = createStepKinds({ mail: createMailTransport(config) });
-    const installation = await ensureInstallation(pool, config, kinds);
-    const key = await keepApiKey(pool, {
+    const installation = await ensureInstallation(parts, config, kinds);
+    const key = await keepApiKey(parts, {
       directory: dataDirectory(config),
       workspaceId: installation.workspaceId,
       made: installation.apiKey,

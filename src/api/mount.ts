@@ -1,8 +1,9 @@
 import { pipeline } from "node:stream/promises";
-import { Router, type Request, type Response } from "express";
+import { Router, type Request, type RequestHandler, type Response } from "express";
 import { parseDocument } from "yaml";
 import { ProblemError } from "../errors.ts";
 import type { Json } from "../json.ts";
+import { accessOf } from "./access.ts";
 import { getCaller } from "./auth.ts";
 import { checkJson } from "./body/check-json.ts";
 import { malformed } from "./body/malformed.ts";
@@ -12,6 +13,8 @@ import { parseForm } from "./body/parse-form.ts";
 import { parseJson } from "./body/parse-json.ts";
 import { readBody } from "./body/read-body.ts";
 import type { AnsweredFile, Endpoint } from "./endpoint.ts";
+import type { Gate, Looks } from "./gate.ts";
+import { createReader, type Reader } from "./reader.ts";
 
 const maxBodyBytes = 1024 * 1024;
 
@@ -19,7 +22,7 @@ const maxBodyBytes = 1024 * 1024;
  * The endpoints as routes. A path that exists answers other methods with 405 and what it allows; one
  * that is written out goes before one with a parameter in its place.
  */
-export function mountEndpoints(endpoints: readonly Endpoint[]): Router {
+export function mountEndpoints(endpoints: readonly Endpoint[], gate: Gate): Router {
   const router = Router();
   const paths = new Map<string, Endpoint[]>();
   for (const endpoint of endpoints) {
@@ -27,8 +30,7 @@ export function mountEndpoints(endpoints: readonly Endpoint[]): Router {
     paths.set(path, [...(paths.get(path) ?? []), endpoint]);
   }
   for (const [path, own] of [...paths].toSorted(([a], [b]) => (lastParameters(a) < lastParameters(b) ? -1 : 1))) {
-    for (const endpoint of own)
-      router[endpoint.method](path, (request, response) => serve(endpoint, request, response));
+    for (const endpoint of own) router[endpoint.method](path, gated(endpoint, endpoints, gate));
     router.all(path, refuseMethod(own.map(({ method }) => method.toUpperCase())));
   }
   return router;
@@ -49,18 +51,33 @@ export function refuseMethod(methods: readonly string[]): (request: Request) => 
   };
 }
 
-async function serve(endpoint: Endpoint, request: Request, response: Response): Promise<void> {
-  const answer = await endpoint.answer({
+function gated(endpoint: Endpoint, endpoints: readonly Endpoint[], gate: Gate): RequestHandler {
+  const access = accessOf(endpoint, endpoint.access);
+  const reader = access.changes === "target" ? createReader(endpoint, endpoints) : undefined;
+  const action = `${endpoint.method.toUpperCase()} ${endpoint.path}`;
+  return gate({ access, action }, (request, response) => serve({ endpoint, reader }, request, response));
+}
+
+async function serve(
+  { endpoint, reader }: { endpoint: Endpoint; reader: Reader | undefined },
+  request: Request,
+  response: Response,
+): Promise<Looks> {
+  const sent: Parameters<Endpoint["answer"]>[0] = {
     ...getCaller(response),
     params: request.params,
     query: parseForm(searchOf(request.url)),
     body: await readBodyOf(endpoint, request),
     header: (name) => request.get(name),
     file: openFile(request),
-  });
+  };
+  const before = await reader?.before(sent);
+  const answer = await endpoint.answer(sent);
+  const after = await reader?.after(sent, answer.body);
   response.status(answer.status ?? 200).set({ "cache-control": "no-store", ...answer.headers });
   if (answer.file === undefined) response.json(answer.body);
   else await sendFile(answer.file, response);
+  return { before, after };
 }
 
 /** Undefined where the endpoint takes no body, or can do without and none was sent. */

@@ -5,6 +5,7 @@ import { createWorkspaceSchema } from "../crm/schema.ts";
 import { ProblemError } from "../errors.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { createApiKey } from "../vault/api-keys.ts";
+import type { Vault } from "../vault/vault.ts";
 import type { Workspace } from "../workspace.ts";
 import type { Catalog } from "./drafts.ts";
 import { installTemplates } from "./templates.ts";
@@ -37,15 +38,16 @@ const repeatMinutes = 10;
  * ProblemError 409.
  */
 export async function makeWorkspace(
-  pool: SqlPool,
+  { pool, vault }: { pool: SqlPool; vault: Vault },
   catalog: Pick<Catalog, "kinds" | "triggerKinds" | "quickLane">,
   { member, ...wanted }: NewWorkspace & { readonly member?: FirstMember | undefined },
 ): Promise<{ workspace: WorkspaceSummary; apiKey: string; isNew: boolean }> {
+  await vault.installationKey("api-keys");
   const { apiKey, isNew } = await inTransaction(pool, async (sql) => {
     const made = await insertWorkspace(sql, wanted);
     if (!made) await refuseAnother(sql, wanted);
     const name = made ? "First key" : "First key, asked for again";
-    return { isNew: made, apiKey: (await createApiKey(sql, { workspaceId: wanted.id, name })).key };
+    return { isNew: made, apiKey: (await createApiKey(sql, vault, { workspaceId: wanted.id, name })).key };
   });
   const workspace = await loadWorkspace(pool, wanted.id);
   await ensureMember(pool, workspace, member);

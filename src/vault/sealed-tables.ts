@@ -15,6 +15,9 @@ export const tokenPlace = `jsonb_build_object('workspaceId', c.workspace_id, 'se
 /** The place of a secret's value (of a secret aliased `s`), as SQL. */
 export const secretPlace = `jsonb_build_object('workspaceId', s.workspace_id, 'secretId', s.id, 'name', s.name, 'version', v.version)`;
 
+/** The place of a key of the installation, as SQL. */
+export const installationKeyPlace = `jsonb_build_object('workspaceId', '', 'secretId', '', 'name', v.purpose, 'version', 1)`;
+
 /** Where sealed values are kept: all of it is sealed anew when the master key changes. */
 export const sealedTables: readonly SealedTable[] = [
   {
@@ -30,7 +33,7 @@ export const sealedTables: readonly SealedTable[] = [
   {
     name: "tandem.installation_keys",
     from: "tandem.installation_keys v",
-    place: `jsonb_build_object('workspaceId', '', 'secretId', '', 'name', v.purpose, 'version', 1)`,
+    place: installationKeyPlace,
   },
 ];
 

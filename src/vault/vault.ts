@@ -9,6 +9,7 @@ import {
   type StoredValue,
   type VaultParts,
 } from "./secret-values.ts";
+import { keepInstallationKey, type Purpose } from "./installation-keys.ts";
 import type { SecretSummary } from "./secrets.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 
@@ -38,6 +39,8 @@ export interface Vault {
   openSecrets(workspaceId: string, names: readonly string[]): Promise<OpenedSecrets>;
   /** Tokens of connections. */
   readonly tokens: Tokens;
+  /** The installation's own key for a purpose; it stays the same. */
+  installationKey(purpose: Purpose): Promise<Buffer>;
 }
 
 /** A vault over a database, under the installation's master keys. */
@@ -66,7 +69,16 @@ export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log
     }
   }
 
+  const own = new Map<Purpose, Promise<Buffer>>();
+
   return {
+    installationKey(purpose) {
+      const known = own.get(purpose) ?? keepInstallationKey(parts, purpose);
+      own.set(purpose, known);
+      // What failed is asked again by the next one.
+      known.catch(() => own.delete(purpose));
+      return known;
+    },
     tokens: createTokens({ ...parts, log }),
     create: (secret) => createSecret(parts, secret),
     rotate: (secret) => rotateSecret(parts, secret),

@@ -1,23 +1,20 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
 import { projectRoot } from "../../src/config.ts";
 import type { JsonObject } from "../../src/json.ts";
 import { chooseFreePort } from "../../src/supervisor/ports.ts";
-import { createApiKey } from "../../src/vault/api-keys.ts";
 import { request, type Answer } from "../api/gateway.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createTestWorkspace } from "../support/engine.ts";
+import { createTestKey, testMasterKeyText } from "../support/vault.ts";
 import { until } from "../support/until.ts";
 
 const { pool, url: databaseUrl } = await createTestDatabase();
 const { workspace, objects } = await createTestWorkspace(pool);
-const { key } = await createApiKey(pool, { workspaceId: workspace.id, name: "Tester" });
+const { key } = await createTestKey(pool, { workspaceId: workspace.id, name: "Tester" });
 const company = objects.find("company")!;
-
-const masterKey = randomBytes(32).toString("base64");
 
 const rows = 12_000;
 const file = ["name,employees", ...Array.from({ length: rows }, (_, i) => `Company ${i},${i}`), ""].join("\n");
@@ -76,7 +73,7 @@ async function startGatewayProcess(port: number): Promise<ChildProcess> {
       PATH: process.env["PATH"],
       LOG_LEVEL: "fatal",
       DATABASE_URL: databaseUrl,
-      MASTER_KEY: masterKey,
+      MASTER_KEY: testMasterKeyText(),
       PORT: String(port),
     },
     stdio: "ignore",

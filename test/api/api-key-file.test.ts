@@ -2,12 +2,14 @@ import { chmod, readFile, readdir, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { keepApiKey } from "../../src/api/api-key-file.ts";
-import { createApiKey, findApiKey } from "../../src/vault/api-keys.ts";
+import { findApiKey } from "../../src/vault/api-keys.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createTestFolder } from "../support/folder.ts";
 import { insertWorkspace } from "../support/rows.ts";
+import { createTestKey, createTestVault } from "../support/vault.ts";
 
 const { pool } = await createTestDatabase();
+const parts = { pool, vault: createTestVault(pool) };
 const workspaceId = await insertWorkspace(pool);
 
 async function keyIn(directory: string): Promise<string> {
@@ -16,8 +18,8 @@ async function keyIn(directory: string): Promise<string> {
 
 test("the key that was made is kept where only its owner reads it", async () => {
   const directory = join(await createTestFolder(), "not", "there", "yet");
-  const { key: made } = await createApiKey(pool, { workspaceId, name: "First" });
-  expect(await keepApiKey(pool, { directory, workspaceId, made })).toEqual({
+  const { key: made } = await createTestKey(pool, { workspaceId, name: "First" });
+  expect(await keepApiKey(parts, { directory, workspaceId, made })).toEqual({
     file: join(directory, "api-key"),
     created: true,
   });
@@ -28,9 +30,9 @@ test("the key that was made is kept where only its owner reads it", async () => 
 
 test("a key that works is left alone", async () => {
   const directory = await createTestFolder();
-  const { key: made } = await createApiKey(pool, { workspaceId, name: "First" });
-  await keepApiKey(pool, { directory, workspaceId, made });
-  expect(await keepApiKey(pool, { directory, workspaceId, made: undefined })).toMatchObject({ created: false });
+  const { key: made } = await createTestKey(pool, { workspaceId, name: "First" });
+  await keepApiKey(parts, { directory, workspaceId, made });
+  expect(await keepApiKey(parts, { directory, workspaceId, made: undefined })).toMatchObject({ created: false });
   expect(await keyIn(directory)).toBe(made);
 });
 
@@ -42,8 +44,8 @@ test.each(["is missing", "is another database's", "is readable by all and broken
     if (how !== "is missing")
       await writeFile(file, how.startsWith("is another") ? `tandem_${"x".repeat(43)}\n` : "tandem_");
     if (how.startsWith("is readable")) await chmod(file, 0o644);
-    expect(await keepApiKey(pool, { directory, workspaceId, made: undefined })).toMatchObject({ created: true });
-    expect((await findApiKey(pool, await keyIn(directory)))?.workspace.id).toBe(workspaceId);
+    expect(await keepApiKey(parts, { directory, workspaceId, made: undefined })).toMatchObject({ created: true });
+    expect((await findApiKey(pool, parts.vault, await keyIn(directory)))?.workspace.id).toBe(workspaceId);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await rm(file);
   },

@@ -11,9 +11,9 @@ import { createLog } from "../../src/log.ts";
 import type { SqlPool } from "../../src/sql.ts";
 import { createFinishedRuns } from "../../src/runs/finished.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
-import { createApiKey } from "../../src/vault/api-keys.ts";
 import { createTestWorkspace, recordKinds } from "../support/engine.ts";
-import { createTestVault } from "../support/vault.ts";
+import { createTestGate } from "../support/gate.ts";
+import { createTestKey, createTestVault } from "../support/vault.ts";
 
 /** What a request was answered with; `body` is the parsed JSON, `text` all of it. */
 export interface Answer {
@@ -49,7 +49,7 @@ export async function startGateway(
   options: { kinds?: StepKinds; workspaceId?: string } = {},
 ): Promise<Gateway> {
   const workspaceId = options.workspaceId ?? (await createTestWorkspace(pool)).workspace.id;
-  const { key } = await createApiKey(pool, { workspaceId, name: "Tester" });
+  const { key } = await createTestKey(pool, { workspaceId, name: "Tester" });
   const gateway = await serveGateway(pool, options.kinds ?? recordKinds);
   const call = async (method: string, path: string, sent: Sent = {}): Promise<Answer> =>
     request(gateway, method, path, { key, ...sent });
@@ -68,7 +68,7 @@ export async function startGateway(
     },
     async strangerKey() {
       const { workspace } = await createTestWorkspace(pool);
-      return (await createApiKey(pool, { workspaceId: workspace.id, name: "Stranger" })).key;
+      return (await createTestKey(pool, { workspaceId: workspace.id, name: "Stranger" })).key;
     },
   };
 }
@@ -82,6 +82,7 @@ export async function serveGateway(
   const log = createLog("test", "fatal");
   const publicUrl = "https://crm.example";
   const vault = createTestVault(pool);
+  const { audit, gate } = createTestGate(pool);
   const finished = createFinishedRuns(pool);
   const replays = createReplays({ pool, kinds, log });
   const app = createApp({
@@ -93,7 +94,8 @@ export async function serveGateway(
     trustProxy,
     publicUrl,
     mailboxPage: mailboxPage(),
-    rest: createRestRouter({ pool, log }),
+    gate,
+    rest: createRestRouter({ pool, log, gate }),
     endpoints: createEndpoints({
       pool,
       publicUrl,
@@ -101,6 +103,7 @@ export async function serveGateway(
       triggerKinds,
       quickLane: true,
       vault,
+      audit,
       ringReplays: () => replays.ring(),
     }),
   });

@@ -8,6 +8,7 @@ import { freePort } from "../support/mail.ts";
 import { createPresence } from "../../src/worker/presence.ts";
 import { createLog } from "../../src/log.ts";
 import { until } from "../support/until.ts";
+import { createTestVault } from "../support/vault.ts";
 import { hookDefinition, request, serveGateway, startGateway } from "./gateway.ts";
 
 const get = (url: string, path: string) => request(url, "GET", path);
@@ -36,7 +37,7 @@ describe("/ready", () => {
     const { pool } = await createTestDatabase();
     const url = await serveGateway(pool, kinds);
     expect((await get(url, "/ready")).status).toBe(503);
-    await ensureInstallation(pool, config, kinds);
+    await ensureInstallation({ pool, vault: createTestVault(pool) }, config, kinds);
     const alone = await get(url, "/ready");
     expect([alone.status, alone.body]).toEqual([
       200,

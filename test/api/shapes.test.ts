@@ -4,6 +4,7 @@ import type { JsonObject } from "../../src/json.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { recordKinds } from "../support/engine.ts";
+import { createTestGate } from "../support/gate.ts";
 import { createTestVault } from "../support/vault.ts";
 import { hookDefinition, startGateway } from "./gateway.ts";
 
@@ -16,6 +17,7 @@ const endpoints = createEndpoints({
   triggerKinds,
   quickLane: true,
   vault: createTestVault(pool),
+  audit: createTestGate(pool).audit,
 });
 const reads = endpoints.filter(
   ({ method, path, givesFile }) => method === "get" && givesFile === undefined && !path.startsWith("/api/mailbox/"),

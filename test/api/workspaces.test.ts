@@ -4,6 +4,7 @@ import { createId } from "../../src/ids.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { kinds } from "../catalog/support.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { createTestVault } from "../support/vault.ts";
 import { startGateway } from "./gateway.ts";
 
 const { pool } = await createTestDatabase();
@@ -67,7 +68,11 @@ describe("POST /api/workspaces", () => {
   test("finishes what a process left that was killed on the way", async () => {
     const body = { id: createId(), name: "Fourth" };
     const { "send-email": _, ...lacking } = kinds;
-    const killed = makeWorkspace(pool, { kinds: lacking, triggerKinds, quickLane: true }, body);
+    const killed = makeWorkspace(
+      { pool, vault: createTestVault(pool) },
+      { kinds: lacking, triggerKinds, quickLane: true },
+      body,
+    );
     await expect(killed).rejects.toThrow(/unknown step kind/);
     expect(await count("workflows", body.id)).toBe(0);
     expect((await call("POST", "/api/workspaces", { body })).status).toBe(200);

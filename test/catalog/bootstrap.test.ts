@@ -6,6 +6,7 @@ import { loadWorkspace } from "../../src/catalog/workspaces.ts";
 import { getObjects } from "../../src/crm/load-objects.ts";
 import { findApiKey } from "../../src/vault/api-keys.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { createTestVault } from "../support/vault.ts";
 import { config, kinds } from "./support.ts";
 
 const templates = (await listTemplates()).map(({ id }) => id);
@@ -28,14 +29,14 @@ async function made(pool: Awaited<ReturnType<typeof createTestDatabase>>["pool"]
 test("the first start makes installation, workspace, member, key and active templates, also when two do it at once", async () => {
   const { pool } = await createTestDatabase();
   const [one, two] = await Promise.all([
-    ensureInstallation(pool, config, kinds),
-    ensureInstallation(pool, config, kinds),
+    ensureInstallation({ pool, vault: createTestVault(pool) }, config, kinds),
+    ensureInstallation({ pool, vault: createTestVault(pool) }, config, kinds),
   ]);
   expect(one.id).toMatch(/^[a-z0-9]{8}$/);
   expect(two.id).toBe(one.id);
   const keys = [one.apiKey, two.apiKey].filter((key) => key !== undefined);
   expect(keys).toHaveLength(1);
-  expect((await findApiKey(pool, keys[0] ?? ""))?.workspace.id).toBe(one.workspaceId);
+  expect((await findApiKey(pool, createTestVault(pool), keys[0] ?? ""))?.workspace.id).toBe(one.workspaceId);
   expect(await made(pool, one.workspaceId)).toMatchObject({
     workspaces: 1,
     keys: 1,
@@ -43,7 +44,10 @@ test("the first start makes installation, workspace, member, key and active temp
     active: templates,
   });
 
-  expect(await ensureInstallation(pool, config, kinds)).toEqual({ id: one.id, workspaceId: one.workspaceId });
+  expect(await ensureInstallation({ pool, vault: createTestVault(pool) }, config, kinds)).toEqual({
+    id: one.id,
+    workspaceId: one.workspaceId,
+  });
   expect(await made(pool, one.workspaceId)).toMatchObject({
     workspaces: 1,
     keys: 1,
@@ -55,9 +59,9 @@ test("the first start makes installation, workspace, member, key and active temp
 test("a first start that failed on the way is finished by the next", async () => {
   const { pool } = await createTestDatabase();
   const { "send-email": _, ...lacking } = kinds;
-  await expect(ensureInstallation(pool, config, lacking)).rejects.toThrow(
+  await expect(ensureInstallation({ pool, vault: createTestVault(pool) }, config, lacking)).rejects.toThrow(
     /web-form-leads is not valid: .*unknown step kind "send-email"/,
   );
-  const { workspaceId } = await ensureInstallation(pool, config, kinds);
+  const { workspaceId } = await ensureInstallation({ pool, vault: createTestVault(pool) }, config, kinds);
   expect(await made(pool, workspaceId)).toMatchObject({ workspaces: 1, members: 1, active: templates });
 });

@@ -43,6 +43,8 @@ export interface Operation {
   /** What the answer's data is under. */
   under(names: Names): string;
   readonly status?: 201;
+  /** Whoever may read may ask it, whatever its method. */
+  readonly changes?: "nothing";
   answer(place: Place, request: Request): Promise<object>;
 }
 
@@ -156,6 +158,7 @@ const findDuplicates: Omit<Operation, "path" | "id"> = {
   body: "duplicates",
   gives: "duplicates",
   under: ({ one: name }) => `${name}Duplicates`,
+  changes: "nothing",
   answer: duplicates,
 };
 const restoreOne: Omit<Operation, "path" | "id"> = {

@@ -15,11 +15,16 @@ const statuses: Readonly<Record<string, number>> = {
   "record-contended": 503,
 };
 
+/** An error under /rest, as it is answered. */
+export function toRestProblem(thrown: unknown): ProblemError {
+  return thrown instanceof StepError ? fromCrm(thrown) : toProblemError(thrown);
+}
+
 /** Answers every error under /rest: a problem document that also carries what Twenty's errors carry. */
 export function restProblems(log: Log): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
     if (response.headersSent) return next(thrown);
-    const problem = thrown instanceof StepError ? fromCrm(thrown) : toProblemError(thrown);
+    const problem = toRestProblem(thrown);
     const { instance } = sendProblem(response, problem, {
       statusCode: problem.status,
       error: STATUS_CODES[problem.status] ?? "Error",

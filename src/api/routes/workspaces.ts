@@ -4,6 +4,7 @@ import { makeWorkspace } from "../../catalog/make-workspace.ts";
 import { listWorkspaces, requireFirstWorkspace } from "../../catalog/workspaces.ts";
 import { createId } from "../../ids.ts";
 import type { SqlPool } from "../../sql.ts";
+import type { Vault } from "../../vault/vault.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { id, moment, pageOf, pageQuery } from "../schemas.ts";
@@ -31,9 +32,11 @@ const firstOnly = { 403: "The key is not one of the first workspace" };
 /** `/api/workspaces`: the tenants of an installation, for keys of its first workspace. */
 export function workspaceEndpoints({
   pool,
+  vault,
   catalog,
 }: {
   pool: SqlPool;
+  vault: Vault;
   catalog: Pick<Catalog, "kinds" | "triggerKinds" | "quickLane">;
 }): Endpoint[] {
   return [
@@ -63,7 +66,7 @@ export function workspaceEndpoints({
       refusals: { ...firstOnly, 409: "The id is taken" },
       async handle({ workspace, body: { id: ownId, name: itsName, member, ...settings } }) {
         await requireFirstWorkspace(pool, workspace, "Workspaces are made");
-        const result = await makeWorkspace(pool, catalog, {
+        const result = await makeWorkspace({ pool, vault }, catalog, {
           id: ownId?.toLowerCase() ?? createId(),
           name: itsName,
           settings,

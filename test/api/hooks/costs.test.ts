@@ -9,6 +9,7 @@ import { createFinishedRuns } from "../../../src/runs/finished.ts";
 import type { SqlPool } from "../../../src/sql.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { recordKinds } from "../../support/engine.ts";
+import { createTestGate } from "../../support/gate.ts";
 import { createTestVault } from "../../support/vault.ts";
 import { request, startGateway } from "../gateway.ts";
 import { createReceiver, signLikeGitHub } from "./receiver.ts";
@@ -33,6 +34,7 @@ async function watchGateway(see: (text: string) => void) {
   let logged = "";
   lines.on("data", (chunk: Buffer) => (logged += chunk.toString()));
   const log = pino({ level: "trace" }, lines);
+  const { gate } = createTestGate(watched);
   const app = createApp({
     pool: watched,
     log,
@@ -42,7 +44,8 @@ async function watchGateway(see: (text: string) => void) {
     finished: createFinishedRuns(watched),
     endpoints: [],
     mailboxPage: mailboxPage(),
-    rest: createRestRouter({ pool, log }),
+    gate,
+    rest: createRestRouter({ pool, log, gate }),
   });
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   return { url: `http://127.0.0.1:${server.port}`, logged: () => logged, close: () => server.close() };

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { createApiKey } from "../../../src/vault/api-keys.ts";
 import type { Json, JsonObject } from "../../../src/json.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { createTestWorkspace } from "../../support/engine.ts";
+import { createTestKey } from "../../support/vault.ts";
 import { hookDefinition, request, startGateway, type Answer, type Sent } from "../gateway.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { allRoutes, type Route } from "./routes.ts";
@@ -109,7 +109,7 @@ const mine = await furnish();
 const everyId = [...mine.records, ...mine.objects, ...mine.fields.slice(0, 3), mine.index, ...mine.others];
 
 const { workspace: other } = await createTestWorkspace(pool);
-const { key } = await createApiKey(pool, { workspaceId: other.id, name: "Stranger" });
+const { key } = await createTestKey(pool, { workspaceId: other.id, name: "Stranger" });
 await request(url, "POST", "/rest/companies", { key, body: { name: "Of the stranger" } });
 
 /** What stands in a path; what is not named here is every id of the first workspace. */

@@ -5,6 +5,7 @@ import { createLog } from "../../../src/log.ts";
 import type { SqlPool } from "../../../src/sql.ts";
 import { triggerKinds } from "../../../src/triggers/registry.ts";
 import { recordKinds } from "../../support/engine.ts";
+import { createTestGate } from "../../support/gate.ts";
 import { createTestVault } from "../../support/vault.ts";
 
 /** A method and a path with its parameters in braces. */
@@ -15,6 +16,7 @@ export interface Route {
 
 /** Every route behind a key, as the app has it. */
 export function allRoutes(pool: SqlPool): Route[] {
+  const { audit, gate } = createTestGate(pool);
   const endpoints = createEndpoints({
     pool,
     publicUrl: "",
@@ -22,10 +24,11 @@ export function allRoutes(pool: SqlPool): Route[] {
     triggerKinds,
     quickLane: true,
     vault: createTestVault(pool),
+    audit,
   });
   return [
     ...endpoints.map(({ method, path }) => ({ method: method.toUpperCase(), path })),
-    ...routesOf(createRestRouter({ pool, log: createLog("test", "fatal") })).map(({ method, path }) => ({
+    ...routesOf(createRestRouter({ pool, log: createLog("test", "fatal"), gate })).map(({ method, path }) => ({
       method,
       path: `/rest${path}`,
     })),

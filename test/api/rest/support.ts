@@ -7,9 +7,10 @@ import { createRestRouter } from "../../../src/api/rest/router.ts";
 import type { JsonObject } from "../../../src/json.ts";
 import { createLog } from "../../../src/log.ts";
 import type { SqlPool } from "../../../src/sql.ts";
-import { createApiKey } from "../../../src/vault/api-keys.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { createTestWorkspace, type TestWorkspace } from "../../support/engine.ts";
+import { createTestGate } from "../../support/gate.ts";
+import { createTestKey, createTestVault } from "../../support/vault.ts";
 
 /** What a request was answered with. */
 export interface Answer {
@@ -51,10 +52,12 @@ export async function startRest(): Promise<Rest> {
   const { pool } = await createTestDatabase();
   const workspace = await createTestWorkspace(pool);
   const app = express();
-  app.use("/rest", authenticate(pool), createRestRouter({ pool, log: createLog("test", "fatal") }));
+  const { gate } = createTestGate(pool);
+  const log = createLog("test", "fatal");
+  app.use("/rest", authenticate({ pool, vault: createTestVault(pool) }), createRestRouter({ pool, log, gate }));
   const server = await listen(app, { host: "127.0.0.1", port: 0 });
   afterAll(() => server.close());
-  const { key } = await createApiKey(pool, { workspaceId: workspace.workspace.id, name: "Tester" });
+  const { key } = await createTestKey(pool, { workspaceId: workspace.workspace.id, name: "Tester" });
   const url = `http://127.0.0.1:${server.port}/rest`;
 
   const call = async (method: string, path: string, body?: unknown): Promise<Answer> => {

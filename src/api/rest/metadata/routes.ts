@@ -1,4 +1,4 @@
-import { Router, type Request, type Response } from "express";
+import { Router, type Request } from "express";
 import { z } from "zod";
 import type { Metadata } from "../../../crm/metadata/stored.ts";
 import { changeField, removeField } from "../../../crm/metadata/change-field.ts";
@@ -9,7 +9,9 @@ import { ProblemError } from "../../../errors.ts";
 import { isUuid } from "../../../ids.ts";
 import { textOf, type JsonObject } from "../../../json.ts";
 import type { SqlPool } from "../../../sql.ts";
+import { accessOf } from "../../access.ts";
 import { getCaller } from "../../auth.ts";
+import type { Gate, Handler } from "../../gate.ts";
 import { refuseMethod } from "../../mount.ts";
 import { readBody } from "../body.ts";
 import { parseQuery } from "../query.ts";
@@ -27,34 +29,43 @@ import { pageOf, pageQuery } from "./page.ts";
 import { describeFields, describeObject, inverseId } from "./shapes.ts";
 
 type Answer = (metadata: Metadata, request: Request) => Promise<object>;
+type Method = "get" | "post" | "patch" | "put" | "delete";
+
+interface Served {
+  readonly answer: Answer;
+  readonly status?: 201;
+}
+
 const noQuery = z.strictObject({});
 
 /** `/rest/metadata/objects` and `/fields`, in the shapes that Twenty's clients know, over the same metadata as `/api/objects`. */
-export function metadataRoutes(pool: SqlPool): Router {
-  const serve =
-    (answer: Answer, status = 200) =>
-    async (request: Request, response: Response): Promise<void> => {
-      const { workspace } = getCaller(response);
-      const data = await answer({ pool, workspace }, request).catch(toTwenty);
-      response.status(status).set("cache-control", "no-store").json(data);
-    };
+export function metadataRoutes(pool: SqlPool, gate: Gate): Router {
   const router = Router();
+  const mount = (path: string, served: Partial<Record<Method, Served>>): void => {
+    const route = router.route(path.replace("{id}", ":id"));
+    for (const [method, { answer, status = 200 }] of Object.entries(served) as Array<[Method, Served]>) {
+      const access = accessOf({ method, path: `/rest${path}` });
+      const handle: Handler = async (request, response) => {
+        const { workspace } = getCaller(response);
+        const data = await answer({ pool, workspace }, request).catch(toTwenty);
+        response.status(status).set("cache-control", "no-store").json(data);
+      };
+      route[method](gate({ access, action: `${method.toUpperCase()} /rest${path}` }, handle));
+    }
+    route.all(refuseMethod(Object.keys(served).map((method) => method.toUpperCase())));
+  };
   for (const [plural, kind] of [
     ["objects", objects],
     ["fields", fields],
   ] as const) {
-    router
-      .route(`/metadata/${plural}`)
-      .get(serve(kind.list))
-      .post(serve(kind.create, 201))
-      .all(refuseMethod(["GET", "POST"]));
-    router
-      .route(`/metadata/${plural}/:id`)
-      .get(serve(kind.one))
-      .patch(serve(kind.update))
-      .put(serve(kind.update))
-      .delete(serve(kind.remove))
-      .all(refuseMethod(["GET", "PATCH", "PUT", "DELETE"]));
+    const path = `/metadata/${plural}`;
+    mount(path, { get: { answer: kind.list }, post: { answer: kind.create, status: 201 } });
+    mount(`${path}/{id}`, {
+      get: { answer: kind.one },
+      patch: { answer: kind.update },
+      put: { answer: kind.update },
+      delete: { answer: kind.remove },
+    });
   }
   return router;
 }
