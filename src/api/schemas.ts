@@ -1,7 +1,13 @@
 import { z } from "zod";
+import type { Json } from "../json.ts";
 
 /** Any JSON, where its shape is another document's affair. */
 export const json = z.unknown().meta({ description: "Any JSON value" });
+/** The same where it is sent, which may not be left out; what was read as JSON is JSON. */
+export const sentJson = z
+  .unknown()
+  .refine((value) => value !== undefined, "is missing")
+  .transform((value) => value as Json);
 /** A moment, ISO 8601 in UTC. */
 export const moment = z.iso.datetime();
 export const id = z.uuid();

@@ -42,7 +42,7 @@ const unknown = z
   })
   .meta({ id: "UnknownOutcome" });
 
-const output = (z.json() as z.ZodType<Json>)
+const output = sentJson
   .default(null)
   .meta({ description: "What the step would have given; who asks under the same value is answered with it" });
 const note = z.string().max(2_000).nullable().default(null);
