@@ -31,8 +31,11 @@ const wellBehaved: Record<SmtpPoint, SmtpReply> = {
   text: "250 taken",
 };
 
-/** Starts one on the loopback; it ends with the test. */
-export async function startScriptedSmtp(script: Partial<Record<SmtpPoint, SmtpReply>> = {}): Promise<ScriptedSmtp> {
+/** Starts one on the loopback, by default on a free port; it ends with the test. */
+export async function startScriptedSmtp(
+  script: Partial<Record<SmtpPoint, SmtpReply>> = {},
+  port = 0,
+): Promise<ScriptedSmtp> {
   const replies = { ...wellBehaved, ...script };
   const reached: SmtpPoint[] = [];
   const lines: string[] = [];
@@ -63,7 +66,7 @@ export async function startScriptedSmtp(script: Partial<Record<SmtpPoint, SmtpRe
       }
     });
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("no port was given");
