@@ -1,12 +1,11 @@
 import { z } from "zod";
-import type { Json } from "../../json.ts";
 import { changeOnce, listOnce } from "../../runs/once/list.ts";
 import { listUnknownOutcomes, settleUnknown } from "../../runs/unknown-outcomes.ts";
 import type { SqlPool } from "../../sql.ts";
 import { launchedByKey } from "../auth.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
-import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
+import { id, idParams, json, moment, pageOf, pageQuery, sentJson } from "../schemas.ts";
 
 const once = z
   .object({
@@ -42,9 +41,7 @@ const unknown = z
   })
   .meta({ id: "UnknownOutcome" });
 
-const output = sentJson
-  .default(null)
-  .meta({ description: "What the step would have given; who asks under the same value is answered with it" });
+const output = sentJson.default(null).meta({ description: "What the step would have given; who asks under the same value is answered with it" });
 const note = z.string().max(2_000).nullable().default(null);
 
 const onceChange = z.strictObject({ as: z.enum(["done", "free"]), output, note }).meta({ id: "OnceChange" });
