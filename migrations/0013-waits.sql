@@ -46,6 +46,8 @@ create table tandem.questions (
   answered_at timestamptz,
   -- Mails that tell of it: how many went out, how long until the next, and when that is due.
   mails integer not null default 0,
+  -- Whom the mails under way have reached.
+  mail_progress jsonb not null default '{}',
   remind_ms bigint,
   mail_due_at timestamptz,
   created_at timestamptz not null default now(),

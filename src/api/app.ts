@@ -16,6 +16,7 @@ import { createOpenApi } from "./openapi.ts";
 import { operationsRoutes } from "./operations.ts";
 import { problemHandler } from "./problem.ts";
 import { nameRequests } from "./request-id.ts";
+import { questionPage } from "./questions/page.ts";
 import { restProblems } from "./rest/problems.ts";
 
 /** What the gateway is made of. */
@@ -55,6 +56,7 @@ export function createApp(parts: AppParts): Express {
   app.use(operationsRoutes({ pool, metrics }));
   app.use(docsRoutes(createOpenApi(parts.endpoints, parts.publicUrl)));
   app.use("/mailbox", parts.mailboxPage);
+  app.use("/questions", questionPage(pool));
   app.use(["/api", "/rest"], nameRequests(), authenticate(parts));
   app.use(mountEndpoints(parts.endpoints, parts.gate));
   app.use("/rest", parts.rest);

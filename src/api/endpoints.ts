@@ -16,6 +16,7 @@ import { launchEndpoints } from "./routes/launches.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { onceEndpoints } from "./routes/once.ts";
 import { objectEndpoints } from "./routes/objects.ts";
+import { questionEndpoints } from "./routes/questions.ts";
 import { recordEventEndpoints } from "./routes/record-events.ts";
 import { registryEndpoints } from "./routes/registries.ts";
 import { runEndpoints } from "./routes/runs.ts";
@@ -54,6 +55,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...runEndpoints(pool),
     ...stepListEndpoints(pool),
     ...onceEndpoints(pool),
+    ...questionEndpoints(pool),
     ...recordEventEndpoints(pool),
     ...admissionEndpoints(pool),
     ...deliveryEndpoints(parts),

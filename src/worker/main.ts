@@ -11,6 +11,7 @@ import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { createAlertLoops } from "../runs/alerts/loops.ts";
 import { channels, listen } from "../runs/doorbell.ts";
 import { createLaunchLoop } from "../runs/launches/loop.ts";
+import { createQuestionMails } from "../runs/questions/mails.ts";
 import { createRelay } from "../runs/relay.ts";
 import { createRetention } from "../runs/retention.ts";
 import { createSettler } from "../runs/settler.ts";
@@ -68,6 +69,10 @@ shutdown.defer("the launches", () => launches.stop());
 const alerts = createAlertLoops({ pool, kinds, mail, vault, publicUrl: publicUrl(config), log, runsStarted });
 alerts.start();
 shutdown.defer("the alerts", () => alerts.stop());
+
+const questionMails = createQuestionMails({ pool, mail, publicUrl: publicUrl(config), log });
+questionMails.start();
+shutdown.defer("the mails about questions", () => questionMails.stop());
 
 const presence = createPresence({
   pool,

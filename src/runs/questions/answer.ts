@@ -12,6 +12,8 @@ export interface GivenAnswer {
   readonly workspaceId: string;
   readonly questionId: string;
   readonly answer: Json;
+  /** Its values came as the text of an HTML form. */
+  readonly fromText?: boolean;
   /** Who answers: `{ kind, name }`. */
   readonly answeredBy: JsonObject;
 }
@@ -23,7 +25,9 @@ export interface GivenAnswer {
 export async function answerQuestion(sql: Sql, given: GivenAnswer): Promise<Question> {
   const question = await getQuestion(sql, given);
   if (question.state !== "open") throw closed(question);
-  const { answer, issues } = readAnswer(formSchema.parse(question.form), given.answer);
+  const { answer, issues } = readAnswer(formSchema.parse(question.form), given.answer, {
+    fromText: given.fromText === true,
+  });
   if (issues.length > 0)
     throw new ProblemError(422, "invalid-answer", "The answer is not what the question asks for.", { issues });
   const isKept = await keepAnswer(sql, { ...given, answer });

@@ -20,8 +20,15 @@ const approval = z.strictObject({
   comment: z.string().max(10_000).nullable().default(null),
 });
 
-/** The answer as it is kept, and what is wrong with it, by places that begin with `answer`. */
-export function readAnswer(form: Form, given: Json): { readonly answer: Json; readonly issues: readonly Issue[] } {
+/**
+ * The answer as it is kept, and what is wrong with it, by places that begin with `answer`. `fromText`: values
+ * came as the text of an HTML form.
+ */
+export function readAnswer(
+  form: Form,
+  given: Json,
+  { fromText = false }: { fromText?: boolean } = {},
+): { readonly answer: Json; readonly issues: readonly Issue[] } {
   switch (form.kind) {
     case "approval":
       return readApproval(given);
@@ -32,7 +39,7 @@ export function readAnswer(form: Form, given: Json): { readonly answer: Json; re
       return { answer: values, issues };
     }
     case "schema": {
-      const { body, issues } = compileBodySchema(form.schema).check(given, { fromText: false });
+      const { body, issues } = compileBodySchema(form.schema).check(given, { fromText });
       return {
         answer: body,
         issues: issues.map(({ path, message }) => ({ path: path.replace(/^body/, "answer"), message })),

@@ -80,6 +80,16 @@ export async function findQuestion(
   return rows.map(toQuestion)[0];
 }
 
+/** The workspace that a question is of: who follows a link to it names none. */
+export async function findWorkspaceOf(sql: Sql, questionId: string): Promise<string | undefined> {
+  const { rows } = await sql.query<{ id: string }>({
+    name: "workspace_of_question",
+    text: "select workspace_id as id from tandem.questions where id = $1::uuid",
+    values: [questionId],
+  });
+  return rows[0]?.id;
+}
+
 function toQuestion(row: Row): Question {
   return {
     ...row,

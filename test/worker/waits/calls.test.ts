@@ -13,7 +13,7 @@ import { callable, controlKinds, createLooks } from "./support.ts";
 const { pool } = await createTestDatabase();
 const engine = await startTestEngine(pool, { kinds: controlKinds });
 const kinds = { ...recordKinds, ...controlKinds };
-const { waiting, pass, called, statusOf } = createLooks(pool, engine);
+const { waiting, pass, called, firstCalled, statusOf } = createLooks(pool, engine);
 
 const child = callable("child", [{ id: "greet", kind: "set", input: { text: "Hello {{ trigger.inputs.name }}" } }], {
   output: { text: "{{ greet.text }}", caller: "{{ run.launchedBy.key }}" },
@@ -147,33 +147,24 @@ test("one slot is enough for a chain of calls, each of which waits for the next"
 test("a cancel of the caller cancels what it called, and what that called", async () => {
   await engine.activate(callable("slow-middle", [call("slow-child")]));
   const runId = await startOf([call("slow-middle")]);
-  const [middle] = await until("the first call", async () => {
-    const found = await called(runId);
-    return found.length > 0 && found;
-  });
-  const [last] = await until("the second call", async () => {
-    const found = await called(middle!.id);
-    return found.length > 0 && found;
-  });
-  await waiting(last!.id);
+  const middle = await firstCalled(runId);
+  const last = await firstCalled(middle.id);
+  await waiting(last.id);
   await cancelRun(pool, { workspaceId: engine.workspace.id, runId });
   engine.ring();
-  for (const id of [runId, middle!.id, last!.id])
+  for (const id of [runId, middle.id, last.id])
     expect(await engine.finished(id, 3_000)).toMatchObject({ status: "cancelled" });
 });
 
 test("a called run whose caller is ended in Temporal is cancelled", async () => {
   const runId = await startOf([call("slow-child")]);
-  const [slowly] = await until("the call", async () => {
-    const found = await called(runId);
-    return found.length > 0 && found;
-  });
-  await waiting(slowly!.id);
+  const slowly = await firstCalled(runId);
+  await waiting(slowly.id);
   await engine.link.client.workflow.getHandle(runId).terminate("by hand");
   await pool.query("update tandem.runs set checked_at = now() - interval '1 hour' where id = $1", [runId]);
   engine.ring();
   expect(await engine.finished(runId)).toMatchObject({ status: "failed" });
-  expect(await engine.finished(slowly!.id)).toMatchObject({ status: "cancelled", error: { code: "caller-over" } });
+  expect(await engine.finished(slowly.id)).toMatchObject({ status: "cancelled", error: { code: "caller-over" } });
 });
 
 test("workflows that call one another stop at the cap, and say so", async () => {
@@ -244,22 +235,19 @@ test("a called run waits in the line of its own key, and its caller with it", as
 
 test("exactly one run is called, whatever is lost meanwhile: workers, and the workflows of both", async () => {
   const runId = await startOf([call("slow-child")]);
-  const [slowly] = await until("the call", async () => {
-    const found = await called(runId);
-    return found.length > 0 && found;
-  });
-  await waiting(slowly!.id);
+  const slowly = await firstCalled(runId);
+  await waiting(slowly.id);
   await engine.halt();
-  for (const id of [runId, slowly!.id]) await lose(id);
+  for (const id of [runId, slowly.id]) await lose(id);
   await engine.resume();
-  for (const id of [runId, slowly!.id])
+  for (const id of [runId, slowly.id])
     await until(
       `run ${id} to be started anew`,
       async () => (await fenceOf(id)) > 1 && (await statusOf(id)) === "waiting",
     );
-  await pass(slowly!.id);
+  await pass(slowly.id);
   expect(await engine.finished(runId)).toMatchObject({ status: "completed", steps: [{ outcome: "completed" }] });
-  expect(await called(runId)).toMatchObject([{ id: slowly!.id, status: "completed" }]);
+  expect(await called(runId)).toMatchObject([{ id: slowly.id, status: "completed" }]);
 });
 
 /** Lets Temporal forget a run's workflow. */

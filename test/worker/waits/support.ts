@@ -32,6 +32,13 @@ export function createLooks(pool: SqlPool, engine: Pick<TestEngine, "ring">) {
     const { rows } = await pool.query<{ status: string }>("select status from tandem.runs where id = $1", [runId]);
     return rows[0]?.status;
   };
+  const called = async (runId: string): Promise<Array<{ id: string; status: string; depth: number }>> => {
+    const { rows } = await pool.query<{ id: string; status: string; depth: number }>(
+      "select id, status, depth from tandem.runs where caller_run_id = $1 order by id",
+      [runId],
+    );
+    return rows;
+  };
   return {
     statusOf,
     waiting: (runId: string) => until(`run ${runId} to wait`, async () => (await statusOf(runId)) === "waiting"),
@@ -42,12 +49,7 @@ export function createLooks(pool: SqlPool, engine: Pick<TestEngine, "ring">) {
       engine.ring();
     },
     /** Runs that a run has called, the oldest first. */
-    async called(runId: string): Promise<Array<{ id: string; status: string; depth: number }>> {
-      const { rows } = await pool.query<{ id: string; status: string; depth: number }>(
-        "select id, status, depth from tandem.runs where caller_run_id = $1 order by id",
-        [runId],
-      );
-      return rows;
-    },
+    called,
+    firstCalled: (runId: string) => until(`run ${runId} to call another`, async () => (await called(runId))[0]),
   };
 }
