@@ -1,5 +1,5 @@
 import type { At, Ending, Executor } from "../definition/interpret.ts";
-import type { ItemEnd, IteratorStep, PlanStep, Verdict } from "../definition/plan.ts";
+import { pathsOf, type ItemEnd, type IteratorStep, type PlanStep, type Verdict } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import { failAttempt, loadRun, loadVerdicts, pauseAfter, type LoadedRun } from "../runs/attempts.ts";
 import { releaseKey } from "../runs/close.ts";
@@ -7,7 +7,7 @@ import { createSeal, sealRows, type RunKey, type StepFailure } from "../runs/led
 import { waitForSlot } from "../runs/waits/park.ts";
 import { pathKey } from "../runs/scope.ts";
 import { createMemory } from "./block/memory.ts";
-import { findScope, pathsOf } from "./block/scope.ts";
+import { findScope } from "./block/scope.ts";
 import { createUnsealed } from "./block/unsealed.ts";
 import type { BlockInput, BlockResult, Halt } from "./contract.ts";
 import { describeEnd } from "./ending.ts";
@@ -129,9 +129,13 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
     const loop = version.loopOf(step);
     if (verdict.kind !== "items" || loop === undefined) return verdict;
     const { from = 0, done = [], count } = verdict;
-    const begun = Array.from({ length: count - from }, (_, i) => from + i).filter((i) => !done.includes(i));
-    const prefixes = begun.slice(0, loop.concurrency).map((i) => `${path.slice(0, -".open".length)}[${i}].`);
-    const paths = prefixes.flatMap((prefix) => pathsOf(loop.steps, prefix));
+    const paths: string[] = [];
+    // Items are begun in order: of those that are not over, the first ones may be.
+    for (let [index, begun] = [from, 0]; index < count && begun < loop.concurrency; index++) {
+      if (done.includes(index)) continue;
+      paths.push(...pathsOf(loop.steps, `${path.slice(0, -".open".length)}[${index}].`));
+      begun += 1;
+    }
     for (const [sealed, known] of await loadVerdicts(pool, key.runId, paths)) verdicts.set(sealed, known);
     return verdict;
   }

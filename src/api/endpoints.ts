@@ -13,6 +13,7 @@ import { deliveryEndpoints } from "./routes/deliveries.ts";
 import { exportEndpoints } from "./routes/exports.ts";
 import { importEndpoints } from "./routes/imports.ts";
 import { launchEndpoints } from "./routes/launches.ts";
+import { loopItemEndpoints } from "./routes/loop-items.ts";
 import { mailboxEndpoints } from "./routes/mailbox.ts";
 import { onceEndpoints } from "./routes/once.ts";
 import { objectEndpoints } from "./routes/objects.ts";
@@ -54,6 +55,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...scheduleWishEndpoints(pool),
     ...runEndpoints(pool),
     ...stepListEndpoints(pool),
+    ...loopItemEndpoints(pool),
     ...onceEndpoints(pool),
     ...questionEndpoints(pool),
     ...recordEventEndpoints(pool),

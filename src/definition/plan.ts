@@ -173,3 +173,13 @@ export function partsOf(step: PlanStep): ReadonlyArray<readonly PlanStep[]> {
       return handler;
   }
 }
+
+/** Paths of the rows that steps may have, without those within items of loops. */
+export function pathsOf(steps: readonly PlanStep[], prefix: string): string[] {
+  return steps.flatMap((step) => {
+    const own = prefix + step.id;
+    const inside = partsOf(step).filter((part) => step.control !== "iterator" || part === step.onError?.steps);
+    const open = step.control === "iterator" ? [`${own}.open`] : [];
+    return [own, ...open, ...inside.flatMap((part) => pathsOf(part, prefix))];
+  });
+}

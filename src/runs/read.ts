@@ -1,5 +1,4 @@
-import type { Plan } from "../definition/plan.ts";
-import { planNodes } from "../definition/plan.ts";
+import { pathsOf, planNodes, type Plan, type PlanStep } from "../definition/plan.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { statementName, type Sql } from "../sql.ts";
 import type { ListCounts } from "./step-lists.ts";
@@ -34,6 +33,16 @@ export interface StepDetail {
   readonly error: Json;
   /** What its code printed. */
   readonly log: string | null;
+  /** Of a loop: how many of its items are how far. */
+  readonly items: ItemCounts | null;
+}
+
+/** Items of a loop, counted. Those that are none of the last three are not over. */
+export interface ItemCounts {
+  readonly total: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly filtered: number;
 }
 
 export interface StepList {
@@ -51,7 +60,10 @@ export interface StepAttempt {
   readonly error: Json;
 }
 
-/** One run with its steps in the order in which they came out; undefined when the workspace has no such run. */
+/**
+ * One run with its steps in the order in which they came out, without those in items of loops; undefined when
+ * the workspace has no such run.
+ */
 export async function findRun(
   sql: Sql,
   { workspaceId, runId }: { workspaceId: string; runId: string },
@@ -69,36 +81,74 @@ export async function findRun(
   const row = rows[0];
   if (row === undefined) return undefined;
   const { plan, trigger, settings, concurrency, output, ...summary } = row;
-  const steps = await readSteps(sql, runId, plan);
+  const steps = plan === null ? [] : await readSteps(sql, runId, { plan, steps: plan.steps, prefix: "" });
   return { ...toSummary(summary), trigger, settings, concurrency, output, steps };
 }
 
-type ResultRow = Times<Omit<StepDetail, "attempts" | "lists">, "startedAt" | "endedAt"> & {
+type ResultRow = Times<Omit<StepDetail, "attempts" | "lists" | "items">, "startedAt" | "endedAt"> & {
   attempts: number;
   lists: ListCounts | null;
 };
 type AttemptRow = Times<StepAttempt, "startedAt" | "endedAt"> & { path: string };
 
-async function readSteps(sql: Sql, runId: string, plan: Plan | null): Promise<StepDetail[]> {
+/** Steps of the plan, or of an item of a loop in it, as they came out. */
+export async function readSteps(
+  sql: Sql,
+  runId: string,
+  { plan, steps, prefix }: { plan: Plan; steps: readonly PlanStep[]; prefix: string },
+): Promise<StepDetail[]> {
+  const paths = pathsOf(steps, prefix);
   const results = await sql.query<ResultRow>({
     name: "read_step_results",
     text: `select path, kind, status, outcome, lane, started_at as "startedAt", ended_at as "endedAt", attempts, input, output, lists, error, log
-      from tandem.step_results where run_id = $1::uuid order by ordinal`,
-    values: [runId],
+      from tandem.step_results where run_id = $1::uuid and path = any($2::text[]) order by ordinal`,
+    values: [runId, paths],
   });
   const attempts = await sql.query<AttemptRow>({
     name: "read_step_attempts",
     text: `select path, number, started_at as "startedAt", ended_at as "endedAt", error
-      from tandem.step_attempts where run_id = $1::uuid order by path, number`,
-    values: [runId],
+      from tandem.step_attempts where run_id = $1::uuid and path = any($2::text[]) order by path, number`,
+    values: [runId, paths],
   });
   const attemptsOf = groupByPath(attempts.rows);
   const done = results.rows.map((row) => toStep(row, attemptsOf.get(row.path) ?? []));
   const sealed = new Set(results.rows.map((row) => row.path));
+  const kinds = new Map(planNodes(plan).map((step) => [prefix + step.id, step.kind]));
   const running = [...attemptsOf]
     .filter(([path]) => !sealed.has(path))
-    .map(([path, tries]) => toRunningStep(path, tries, plan));
-  return foldOutputs([...done, ...running]);
+    .map(([path, tries]) => toRunningStep(path, tries, kinds.get(path) ?? "unknown"));
+  return withLoops(sql, runId, foldOutputs([...done, ...running]));
+}
+
+/** A loop is one step: that it was opened shows in how many items it has. */
+async function withLoops(sql: Sql, runId: string, steps: readonly StepDetail[]): Promise<StepDetail[]> {
+  const opened = steps.filter(({ kind, status }) => kind === "open" && status === "done");
+  const counts = new Map<string, ItemCounts>();
+  for (const { path } of opened) {
+    const loop = path.slice(0, -".open".length);
+    counts.set(loop, await countItems(sql, runId, loop));
+  }
+  const shown = new Set(steps.map(({ path }) => path));
+  return steps.flatMap((step) => {
+    if (step.kind !== "open") return [{ ...step, items: counts.get(step.path) ?? null }];
+    const loop = step.path.slice(0, -".open".length);
+    if (shown.has(loop) || step.status !== "done")
+      return shown.has(loop) ? [] : [{ ...step, path: loop, kind: "iterator" }];
+    const running = { status: "running", outcome: null, endedAt: null, input: null, output: null, lists: [] } as const;
+    return [{ ...step, ...running, path: loop, kind: "iterator", items: counts.get(loop) ?? null }];
+  });
+}
+
+async function countItems(sql: Sql, runId: string, loop: string): Promise<ItemCounts> {
+  const { rows } = await sql.query<ItemCounts>({
+    name: "count_loop_items",
+    text: `select (select (s.verdict->>'count')::integer from tandem.step_results s where s.run_id = $1::uuid and s.path = $2::text || '.open') as total,
+        count(*) filter (where status = 'done')::integer as succeeded, count(*) filter (where status = 'failed')::integer as failed,
+        count(*) filter (where status = 'skipped')::integer as filtered
+      from tandem.step_results where run_id = $1::uuid and item_of = $2::text`,
+    values: [runId, loop],
+  });
+  return rows[0] ?? { total: 0, succeeded: 0, failed: 0, filtered: 0 };
 }
 
 /**
@@ -128,14 +178,14 @@ function toStep({ attempts, lists, ...row }: ResultRow, tries: readonly AttemptR
   const own: StepAttempt[] =
     tries.length >= attempts ? [] : [{ number: attempts, startedAt, endedAt, error: row.error }];
   const counts = Object.entries(lists ?? {}).map(([name, count]) => ({ path: row.path, name, count }));
-  return { ...row, startedAt, endedAt, lists: counts, attempts: [...tries.map(toAttempt), ...own] };
+  return { ...row, startedAt, endedAt, lists: counts, items: null, attempts: [...tries.map(toAttempt), ...own] };
 }
 
-function toRunningStep(path: string, tries: readonly AttemptRow[], plan: Plan | null): StepDetail {
+function toRunningStep(path: string, tries: readonly AttemptRow[], kind: string): StepDetail {
   const attempts = tries.map(toAttempt);
   return {
     path,
-    kind: (plan === null ? undefined : planNodes(plan).find((step) => step.id === path)?.kind) ?? "unknown",
+    kind,
     status: "running",
     outcome: null,
     lane: "ordinary",
@@ -147,6 +197,7 @@ function toRunningStep(path: string, tries: readonly AttemptRow[], plan: Plan | 
     lists: [],
     error: attempts.findLast((attempt) => attempt.error !== null)?.error ?? null,
     log: null,
+    items: null,
   };
 }
 

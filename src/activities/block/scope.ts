@@ -1,5 +1,5 @@
 import { interpret, walk, walkItem, type At, type Ending, type Executor } from "../../definition/interpret.ts";
-import { partsOf, type Plan, type PlanStep } from "../../definition/plan.ts";
+import { pathsOf, type Plan, type PlanStep } from "../../definition/plan.ts";
 import { itemAt } from "../../runs/loops.ts";
 import type { BlockScope } from "../contract.ts";
 
@@ -35,14 +35,4 @@ export function findScope(plan: Plan, scope: BlockScope | undefined, nodes: (nod
       return ending === "over" || ending === "failed" ? undefined : ending;
     },
   };
-}
-
-/** Paths of the rows that steps may have, without those within items of loops. */
-export function pathsOf(steps: readonly PlanStep[], prefix: string): string[] {
-  return steps.flatMap((step) => {
-    const own = prefix + step.id;
-    const inside = partsOf(step).filter((part) => step.control !== "iterator" || part === step.onError?.steps);
-    const open = step.control === "iterator" ? [`${own}.open`] : [];
-    return [own, ...open, ...inside.flatMap((part) => pathsOf(part, prefix))];
-  });
 }

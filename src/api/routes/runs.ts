@@ -50,7 +50,7 @@ const list = z
   })
   .meta({ id: "StepList" });
 
-const step = z
+export const step = z
   .object({
     path: z.string(),
     kind: z.string(),
@@ -67,6 +67,10 @@ const step = z
     }),
     error: json,
     log: z.string().nullable().meta({ description: "What its code printed" }),
+    items: z
+      .object({ total: z.int(), succeeded: z.int(), failed: z.int(), filtered: z.int() })
+      .nullable()
+      .meta({ description: "Of a loop: how many of its items are how far" }),
   })
   .meta({ id: "Step" });
 
