@@ -40,7 +40,7 @@ export function createSendEmail(mail: MailTransport): OutsideKind<MailInput, Mai
       output: { messageIds: ["<3f2a@localhost>"], accepted: ["sales@example.com"], refused: [] },
     },
     check: (written, { at: place }) => [
-      ...(written["to"] === undefined
+      ...((written["to"] ?? null) === null
         ? [{ path: at(place, "to"), message: "is missing: name whom the mail goes to" }]
         : []),
       ...checkSender(mail, written, place),

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { createSendEmail } from "../../src/activities/send-email.ts";
 import { readConfig } from "../../src/config.ts";
+import { checkInput } from "../../src/definition/validate/inputs.ts";
+import type { Issue } from "../../src/errors.ts";
+import type { JsonObject } from "../../src/json.ts";
 import { createMailTransport } from "../../src/mailbox/transport.ts";
 import { hello, mailContext } from "./mail-step.ts";
 
@@ -48,5 +51,40 @@ describe("what cannot be sent is refused before anything leaves", () => {
     const parse = (list: string[]) => input.parse({ ...hello, to: list });
     await expect(prepare(mailContext(), parse(to), "key")).rejects.toThrow("51 recipients");
     expect(await prepare(mailContext(), parse(to.slice(1)), "key")).toHaveProperty("request");
+  });
+});
+
+describe("as it is written in a definition", () => {
+  const kind = createSendEmail(createMailTransport(readConfig({ MAIL_FROM: "crm@example.org" })));
+  const faultsOf = (fields: JsonObject): Issue[] => {
+    const written: JsonObject = { ...hello, ...fields };
+    const faults = checkInput(kind, written, "input");
+    return faults.length > 0 ? faults : (kind.check?.(written, { objects: mailContext().objects, at: "input" }) ?? []);
+  };
+
+  test.each<[JsonObject]>([
+    [{ to: "{{ found.records | map: 'emails.primaryEmail' }}" }],
+    [{ to: ["sales@example.com", "{{ settings.team }}"], cc: [["{{ a.b }}"], []] }],
+    [{ from: "{{ settings.sender }}", replyTo: "{{ trigger.body.email }}" }],
+    [{ from: "Billing <billing@EXAMPLE.org>" }],
+    [{ attachments: "{{ files.list }}" }],
+    [
+      {
+        attachments: [
+          { name: "{{ a.name }}.csv", text: "{{ a.csv }}" },
+          { name: "a.pdf", base64: "{{ a.pdf }}" },
+        ],
+      },
+    ],
+  ])("%j will do", (fields) => expect(faultsOf(fields)).toEqual([]));
+
+  test.each<[JsonObject, string, string]>([
+    [{ to: ["sales"] }, "input.to[0]", '"sales" is no e-mail address'],
+    [{ cc: [["a@x.com", "b"]] }, "input.cc[0][1]", '"b" is no e-mail address'],
+    [{ to: null }, "input.to", "is missing: name whom the mail goes to"],
+    [{ from: "ceo@example.com" }, "input.from", "at example.org, not from ceo@example.com"],
+    [{ attachments: [{ name: "a", bas64: "YQ==" }] }, "input.attachments[0].bas64", 'did you mean "base64"?'],
+  ])("%j is refused at its place", (fields, path, message) => {
+    expect(faultsOf(fields)).toContainEqual({ path, message: expect.stringContaining(message) });
   });
 });
