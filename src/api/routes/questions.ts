@@ -5,7 +5,7 @@ import { listQuestions } from "../../runs/questions/read.ts";
 import type { SqlPool } from "../../sql.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
-import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
+import { id, idParams, json, moment, pageOf, pageQuery, sentJson } from "../schemas.ts";
 
 const question = z
   .object({
@@ -38,7 +38,7 @@ const answer = z
   .meta({ id: "QuestionAnswer" });
 
 const given = z.strictObject({
-  answer: z.json().meta({
+  answer: sentJson.meta({
     description: "Of an approval `{ approved, comment }`; of fields their values by name; of a schema whatever fits it",
   }),
 });
