@@ -5,6 +5,8 @@ import { fiveSteps, floor, withEmail } from "./definitions.ts";
 import { measureEvents } from "./events/main.ts";
 import { eventLines, judgeEvents } from "./events/report.ts";
 import { percentile, type Load } from "./load.ts";
+import { measureLoops } from "./loops/main.ts";
+import { judgeLoops, loopLines } from "./loops/report.ts";
 import {
   expectRecords,
   measureAccept,
@@ -25,7 +27,13 @@ const rounds = 3;
 const runs = { warm: 200, floor: 400, quick: 300, ordinary: 80, email: 250, single: 60 };
 
 /** Parts that can be measured by themselves: `npm run bench -- records`. */
-const parts = { runs: measureRuns, events: reportEvents, records: reportRecords, workspaces: reportWorkspaces };
+const parts = {
+  runs: measureRuns,
+  events: reportEvents,
+  loops: reportLoops,
+  records: reportRecords,
+  workspaces: reportWorkspaces,
+};
 
 interface Report {
   readonly figures: object;
@@ -66,6 +74,11 @@ async function measureRuns(): Promise<Report> {
 async function reportEvents(): Promise<Report> {
   const figures = await measureEvents(say);
   return { figures, lines: eventLines(figures), judgements: judgeEvents(figures), word: "" };
+}
+
+async function reportLoops(): Promise<Report> {
+  const figures = await measureLoops(say);
+  return { figures, lines: loopLines(figures), judgements: judgeLoops(figures), word: "" };
 }
 
 async function reportRecords(): Promise<Report> {
