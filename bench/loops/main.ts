@@ -11,7 +11,7 @@ import type { LoopFigures } from "./report.ts";
 
 const items = 100_000;
 /** Rows of one write that makes the records that the loop goes through. */
-const batch = 10_000;
+const batch = 1_000;
 const bareItems = 5_000;
 /** The item whose upsert is refused. */
 const bad = 70_007;
