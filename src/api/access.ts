@@ -36,6 +36,7 @@ const areaOf: Readonly<Record<string, Area>> = {
   imports: "records",
   launches: "workflows",
   once: "runs",
+  "outcomes-unknown": "runs",
   questions: "runs",
   "record-events": "records",
   schedules: "workflows",

@@ -60,11 +60,15 @@ await call("POST", new URL(String((await call("POST", `${webhook}/rotate`, { bod
 const deliveryId = String(accepted["deliveryId"]);
 await call("POST", `/api/deliveries/${deliveryId}/replay`, { body: {} });
 const replayId = await make("/api/deliveries/replay", { filter: { workflowId } });
+const connections = await make("/api/connections", { key: "shaped", baseUrl: "https://shaped.example" });
+const apiKeys = await make("/api/api-keys", { name: "Shaped" });
 const secrets = await make("/api/secrets", { name: "SHAPED", value: "a value of a secret" });
 
 /** What stands in a path, by the path's beginning. */
 const ids = {
   secrets,
+  connections,
+  "api-keys": apiKeys,
   workflows: workflowId,
   runs: String(accepted["runId"]),
   deliveries: deliveryId,

@@ -136,8 +136,10 @@ describe("/api/api-keys", () => {
     expect(made.status).toBe(201);
     const key = String(made.body["key"]);
     const { key: _, ...summary } = made.body;
-    expect((await call("GET", "/api/api-keys", { key })).body["data"]).toContainEqual(summary);
-    expect((await call("GET", "/api/api-keys")).text).not.toContain(key);
+    expect(summary).toMatchObject({ role: "editor", scopes: null, expiresAt: null, lastUsedAt: null });
+    const listed = await call("GET", "/api/api-keys");
+    expect(listed.body["data"]).toContainEqual(summary);
+    expect(listed.text).not.toContain(key);
     const revoked = await call("DELETE", `/api/api-keys/${String(made.body["id"])}`);
     expect([revoked.status, revoked.body]).toEqual([200, summary]);
     expect((await call("GET", "/api/settings", { key })).status).toBe(401);
@@ -147,7 +149,7 @@ describe("/api/api-keys", () => {
   test("the last key stays, also when two revoke the last two at once", async () => {
     const first = (await call("POST", "/api/workspaces", { body: { name: "Keys" } })).body;
     const key = String(first["apiKey"]);
-    const second = (await call("POST", "/api/api-keys", { key, body: { name: "Second" } })).body;
+    const second = (await call("POST", "/api/api-keys", { key, body: { name: "Second", role: "admin" } })).body;
     const listed = (await call("GET", "/api/api-keys", { key })).body["data"] as { id: string }[];
     expect(listed).toHaveLength(2);
     const answers = await Promise.all([

@@ -69,6 +69,7 @@ export function launchEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepKin
       ...shared,
       method: "post",
       path: "/api/workflows/{id}/launch",
+      access: { area: "runs", changes: "elsewhere" },
       summary: "Launch a manual workflow",
       description:
         "Accepted when it is committed; Temporal may be away. The header Idempotency-Key stands for `launchId`. Records are selected by `ids`, by `view` or by `filter`, however many match.",

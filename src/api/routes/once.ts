@@ -41,7 +41,9 @@ const unknown = z
   })
   .meta({ id: "UnknownOutcome" });
 
-const output = sentJson.default(null).meta({ description: "What the step would have given; who asks under the same value is answered with it" });
+const output = sentJson
+  .default(null)
+  .meta({ description: "What the step would have given; who asks under the same value is answered with it" });
 const note = z.string().max(2_000).nullable().default(null);
 
 const onceChange = z.strictObject({ as: z.enum(["done", "free"]), output, note }).meta({ id: "OnceChange" });

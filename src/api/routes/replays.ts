@@ -68,6 +68,7 @@ export function replayEndpoints(parts: ReplayParts): Endpoint[] {
     defineEndpoint({
       method: "post",
       path: "/api/deliveries/{id}/replay",
+      access: { changes: "elsewhere" },
       tag: "Deliveries",
       summary: "Start a new run of a delivery",
       description:
@@ -92,6 +93,7 @@ export function replayEndpoints(parts: ReplayParts): Endpoint[] {
     defineEndpoint({
       method: "post",
       path: "/api/deliveries/replay",
+      access: { changes: "elsewhere" },
       tag: "Deliveries",
       summary: "Start a new run of each delivery that a filter finds",
       description: "In the background, oldest first, each once. The answer's id tells how far it is.",

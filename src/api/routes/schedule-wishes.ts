@@ -47,6 +47,7 @@ export function scheduleWishEndpoints(pool: SqlPool): Endpoint[] {
       ...shared,
       method: "post",
       path: "/api/workflows/{id}/schedules/{trigger}/backfill",
+      access: { area: "runs", changes: "elsewhere" },
       summary: "Start the runs of a time that is past",
       description: `One for each moment of the schedule that has none; a thousand moments at most. They wait for one another where \`concurrency\` lets only so many run. Watch it at /api/backfills/{id}.`,
       params: scheduleParams,
@@ -82,6 +83,7 @@ export function scheduleWishEndpoints(pool: SqlPool): Endpoint[] {
       ...shared,
       method: "post",
       path: "/api/schedules/preview",
+      access: { changes: "nothing" },
       summary: "The next ten moments of a schedule that is considered",
       description:
         "Temporal lists them: it is the calendar that will fire. `timeZone` is the workspace's where none is named.",

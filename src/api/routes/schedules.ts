@@ -98,6 +98,7 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
       ...shared,
       method: "post",
       path: "/api/workflows/{id}/schedules/{trigger}/run",
+      access: { area: "runs", changes: "elsewhere" },
       summary: "Start a run of the schedule now",
       description:
         "Also while it is paused. `run.scheduledAt` is now, and `concurrency` holds for it as for any other.",
