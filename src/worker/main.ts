@@ -8,6 +8,7 @@ import { createLog } from "../log.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createPartitions } from "../migrations.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
+import type { Links } from "../runs/alerts/compose.ts";
 import { createAlertLoops } from "../runs/alerts/loops.ts";
 import { channels, listen } from "../runs/doorbell.ts";
 import { createLaunchLoop } from "../runs/launches/loop.ts";
@@ -66,7 +67,7 @@ const launches = createLaunchLoop({ pool, kinds, log });
 launches.start();
 shutdown.defer("the launches", () => launches.stop());
 
-const alerts = createAlertLoops({ pool, kinds, mail, vault, publicUrl: publicUrl(config), log, runsStarted });
+const alerts = createAlertLoops({ pool, kinds, mail, vault, links: linksOf(), log, runsStarted });
 alerts.start();
 shutdown.defer("the alerts", () => alerts.stop());
 
@@ -157,6 +158,13 @@ async function connect(): Promise<TemporalLink> {
     }
     await sleep(500);
   }
+}
+
+/** What links in mails start with. */
+function linksOf(): Links {
+  const { TEMPORAL_UI_URL: ui, TEMPORAL_NAMESPACE: namespace } = config;
+  const temporalRuns = ui && `${ui.replace(/\/+$/, "")}/namespaces/${encodeURIComponent(namespace)}/workflows`;
+  return { publicUrl: publicUrl(config), temporalRuns };
 }
 
 async function temporalState(): Promise<{ up: boolean; namespace: string; address?: string; uiUrl?: string }> {

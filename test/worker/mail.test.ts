@@ -53,7 +53,7 @@ describe("a workflow whose mails are refused", () => {
       mail,
       kinds,
       vault: createTestVault(pool),
-      publicUrl: "https://crm.example",
+      links: { publicUrl: "https://crm.example" },
       log: createLog("test", "fatal"),
       runsStarted: () => engine.ring(),
     });

@@ -10,8 +10,20 @@ export interface Told {
   readonly alert: Alert;
   /** When a run completed since; undefined: none did. */
   readonly workedAt: Date | undefined;
-  /** What every link starts with. */
+  readonly links: Links;
+}
+
+/** What links to runs start with. */
+export interface Links {
+  /** Of Tandem itself. */
   readonly publicUrl: string;
+  /** Of a run in Temporal's Web UI, without the run's id; undefined: where that is, is not known. */
+  readonly temporalRuns?: string | undefined;
+}
+
+/** Where the API shows a run. */
+export function linkToRun({ publicUrl }: Links, runId: string): string {
+  return `${publicUrl}/api/runs/${runId}`;
 }
 
 /** A mail's subject and text. */
@@ -35,7 +47,7 @@ export function compose(told: Told): Composed {
 }
 
 function partsOf(told: Told): string[] {
-  const { kind, workflow, alert, workedAt, publicUrl } = told;
+  const { kind, workflow, alert, workedAt, links } = told;
   const shown = alert.groups.reduce((sum, { count }) => sum + count, 0);
   const head =
     kind === "first"
@@ -43,7 +55,7 @@ function partsOf(told: Told): string[] {
       : `The workflow "${workflow.name}" (${workflow.key}) goes on failing: ${alert.failures} times since ${alert.since ?? "it began"}.`;
   return [
     head,
-    ...alert.groups.map((group) => describeGroup(group, publicUrl)),
+    ...alert.groups.map((group) => describeGroup(group, links)),
     ...(alert.untold > shown ? [`${alert.untold - shown} more failed for other reasons.`] : []),
     ...(alert.note === null ? [] : [alert.note]),
     workedAt === undefined
@@ -52,10 +64,7 @@ function partsOf(told: Told): string[] {
   ];
 }
 
-function describeGroup(
-  { step, code, count, runId, message, attempts, failedAt }: FailureGroup,
-  publicUrl: string,
-): string {
+function describeGroup({ step, code, count, runId, message, attempts, failedAt }: FailureGroup, links: Links): string {
   const last = count === 1 ? "" : `${count} times; the last: `;
   const tries = attempts === null ? "" : `, after ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}`;
   return [
@@ -63,7 +72,8 @@ function describeGroup(
     `Run: ${runId}`,
     `Reason: ${message}`,
     `What to do: ${adviceOf(code)}`,
-    `${publicUrl}/api/runs/${runId}`,
+    linkToRun(links, runId),
+    ...(links.temporalRuns === undefined ? [] : [`${links.temporalRuns}/${runId}`]),
   ].join("\n");
 }
 

@@ -6,6 +6,7 @@ import { inputsOfFailure } from "../../triggers/manual/failure.ts";
 import { readInputs } from "../../triggers/manual/inputs.ts";
 import { describeRun } from "../describe-run.ts";
 import { enqueueRuns, type NewRun } from "../enqueue.ts";
+import { linkToRun, type Links } from "./compose.ts";
 import type { FailedRun, Watched } from "./store.ts";
 
 const longestText = 10_000;
@@ -16,7 +17,7 @@ export interface FailureStarts {
   /** Key of the workflow that they start. */
   readonly key: string;
   readonly failures: readonly FailedRun[];
-  readonly publicUrl: string;
+  readonly links: Links;
 }
 
 /**
@@ -26,7 +27,7 @@ export interface FailureStarts {
 export async function startFailureWorkflow(
   sql: Sql,
   { kinds }: { kinds: StepKinds },
-  { watched, key, failures, publicUrl }: FailureStarts,
+  { watched, key, failures, links }: FailureStarts,
 ): Promise<string | undefined> {
   const trigger = await findFailureTrigger(sql, { workspaceId: watched.workspaceId, key });
   if (trigger === undefined)
@@ -46,7 +47,7 @@ export async function startFailureWorkflow(
       message: message.slice(0, longestText),
       attempts,
       failedAt: failedAt.toISOString(),
-      link: `${publicUrl}/api/runs/${runId}`,
+      link: linkToRun(links, runId),
     });
     const { values, issues } = readInputs(declared, given);
     if (issues[0] !== undefined)

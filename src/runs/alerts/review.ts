@@ -4,7 +4,7 @@ import type { MailTransport } from "../../mailbox/transport.ts";
 import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
 import type { Redactor } from "../../vault/redactor.ts";
 import { addFailures, decide, hasWorked, type Alert } from "./alert.ts";
-import { compose } from "./compose.ts";
+import { compose, type Links } from "./compose.ts";
 import { startFailureWorkflow } from "./failure-workflow.ts";
 import { addAlertMail } from "./mails.ts";
 import { readNotify, readRecipients } from "./notify.ts";
@@ -24,7 +24,7 @@ export interface ReviewParts {
   readonly pool: SqlPool;
   readonly kinds: StepKinds;
   readonly mail: Pick<MailTransport, "from">;
-  readonly publicUrl: string;
+  readonly links: Links;
   /** Takes a workspace's secrets out of what is mailed: a reason may come from where none were opened. */
   redactorOf(workspaceId: string): Promise<Pick<Redactor, "text">>;
 }
@@ -80,7 +80,7 @@ async function review(sql: Sql, parts: ReviewParts, round: Round): Promise<Revie
     workflow: watched,
     alert,
     workedAt: hasWorked(alert, { now: round.now, digestMs, workedAt }) ? workedAt : undefined,
-    publicUrl: parts.publicUrl,
+    links: parts.links,
   });
   const { text } = round.redactor;
   const mail = { kind: decision.mail, workflowId, workspaceId: watched.workspaceId, recipients };
@@ -91,7 +91,7 @@ async function review(sql: Sql, parts: ReviewParts, round: Round): Promise<Revie
 /** What the workflow says is to be done of its failures: who is told, and the runs that they start. */
 async function actOn(
   sql: Sql,
-  { kinds, publicUrl }: ReviewParts,
+  { kinds, links }: ReviewParts,
   { watched, failures }: { watched: Watched; failures: readonly FailedRun[] },
 ): Promise<{ readonly changes: Partial<Alert>; readonly runs: number }> {
   const last = failures.at(-1);
@@ -101,7 +101,7 @@ async function actOn(
   const wish = readNotify(notify, last.settings);
   const starting = failures.filter(({ startsWorkflow }) => startsWorkflow);
   if (key === undefined || starting.length === 0) return { changes: wish, runs: 0 };
-  const refusal = await startFailureWorkflow(sql, { kinds }, { watched, key, failures: starting, publicUrl });
+  const refusal = await startFailureWorkflow(sql, { kinds }, { watched, key, failures: starting, links });
   return refusal === undefined
     ? { changes: wish, runs: starting.length }
     : { changes: { ...wish, note: refusal }, runs: 0 };

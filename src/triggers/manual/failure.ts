@@ -4,7 +4,7 @@ import { didYouMean } from "../../definition/suggest.ts";
 import type { Inputs } from "./inputs.ts";
 
 /** What is told of a failure to the workflow that it starts, each of a type that inputs have. */
-const given = {
+export const failureInputs = {
   workflow: "text",
   workflowName: "text",
   run: "text",
@@ -17,7 +17,7 @@ const given = {
 } as const;
 
 /** Values of a failure by name; null: it has none. */
-export type FailureInputs = { readonly [Name in keyof typeof given]: string | number | null };
+export type FailureInputs = { readonly [Name in keyof typeof failureInputs]: string | number | null };
 
 /** Of a failure what the manual trigger asks for. */
 export function inputsOfFailure(declared: Inputs, failure: FailureInputs): JsonObject {
@@ -29,13 +29,13 @@ export function inputsOfFailure(declared: Inputs, failure: FailureInputs): JsonO
 export function checkFailureInputs(declared: Inputs, { workflow, at }: { workflow: string; at: string }): Issue[] {
   return Object.entries(declared).flatMap(([name, { type, required, default: value }]): Issue[] => {
     const place = placeOf(placeOf(at, "inputs"), name);
-    const told = Object.hasOwn(given, name) ? given[name as keyof typeof given] : undefined;
+    const told = Object.hasOwn(failureInputs, name) ? failureInputs[name as keyof typeof failureInputs] : undefined;
     if (told === undefined)
       return required && value === undefined
         ? [
             {
               path: place,
-              message: `"${workflow}" requires "${name}", which no failure gives${didYouMean(name, Object.keys(given))}`,
+              message: `"${workflow}" requires "${name}", which no failure gives${didYouMean(name, Object.keys(failureInputs))}`,
             },
           ]
         : [];

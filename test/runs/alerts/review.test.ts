@@ -3,7 +3,7 @@ import type { JsonObject } from "../../../src/json.ts";
 import { hookDefinition, startGateway } from "../../api/gateway.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { createDyingPool } from "./dying-pool.ts";
-import { endRun, installHandler, mailsOf, reviewAll, reviewParts, startedBy, timeout } from "./support.ts";
+import { endRun, endRuns, installHandler, mailsOf, reviewAll, reviewParts, startedBy, timeout } from "./support.ts";
 
 const { pool } = await createTestDatabase();
 const gateway = await startGateway(pool);
@@ -36,6 +36,7 @@ describe("a run that fails", () => {
       'Reason: Step "tell" failed after 3 attempts: It took too long.',
       "What to do: Look at the other system",
       `https://crm.example/api/runs/${run}`,
+      `https://temporal.example/namespaces/default/workflows/${run}`,
     ])
       expect(mail?.body).toContain(said);
   });
@@ -66,7 +67,11 @@ describe("a run that fails", () => {
 
   test("as one of thousands makes one mail, and each workflow its own", async () => {
     const [many, one] = [await workflow(), await workflow()];
-    for (let i = 0; i < 450; i++) await endRun(pool, many, { at: after(i / 60) });
+    await endRuns(
+      pool,
+      many,
+      Array.from({ length: 450 }, (_, i) => ({ at: after(i / 60) })),
+    );
     await endRun(pool, one, { at: start });
     await reviewAll(parts, after(10));
     await reviewAll(parts, after(80));

@@ -1,11 +1,11 @@
 import type { JsonObject } from "../../../src/json.ts";
 import { createMailTransport, type MailTransport } from "../../../src/mailbox/transport.ts";
 import { readConfig } from "../../../src/config.ts";
-import { addRuns } from "../../../src/runs/enqueue.ts";
+import { enqueueRuns } from "../../../src/runs/enqueue.ts";
 import { createId } from "../../../src/ids.ts";
 import type { Reviewed, ReviewParts } from "../../../src/runs/alerts/review.ts";
 import { reviewFailures } from "../../../src/runs/alerts/review.ts";
-import { createStatement, type SqlPool } from "../../../src/sql.ts";
+import type { SqlPool } from "../../../src/sql.ts";
 import { createRedactor } from "../../../src/vault/redactor.ts";
 import type { Gateway } from "../../api/gateway.ts";
 import { recordKinds } from "../../support/engine.ts";
@@ -16,7 +16,7 @@ export function reviewParts(pool: SqlPool, secrets: readonly string[] = []): Rev
     pool,
     kinds: recordKinds,
     mail: sender,
-    publicUrl: "https://crm.example",
+    links: { publicUrl: "https://crm.example", temporalRuns: "https://temporal.example/namespaces/default/workflows" },
     redactorOf: async () => createRedactor(secrets),
   };
 }
@@ -43,11 +43,14 @@ export interface EndedRun {
 }
 
 /** Adds a run of the workflow that is over. */
-export async function endRun(
-  pool: SqlPool,
-  workflowId: string,
-  { at, status = "failed", error, settings = {}, launchedBy }: EndedRun,
-): Promise<string> {
+export async function endRun(pool: SqlPool, workflowId: string, run: EndedRun): Promise<string> {
+  const [id] = await endRuns(pool, workflowId, [run]);
+  if (id === undefined) throw new Error("No run was added.");
+  return id;
+}
+
+/** Adds runs of the workflow that are over. */
+export async function endRuns(pool: SqlPool, workflowId: string, runs: readonly EndedRun[]): Promise<string[]> {
   const { rows } = await pool.query<{ workspaceId: string; versionId: string }>(
     `select f.workspace_id as "workspaceId", v.id as "versionId" from tandem.workflows f
      join tandem.workflow_versions v on v.workflow_id = f.id and v.status = 'active' where f.id = $1`,
@@ -55,21 +58,31 @@ export async function endRun(
   );
   const [of] = rows;
   if (of === undefined) throw new Error("The workflow has no active version.");
-  const id = createId();
-  const statement = createStatement();
+  const ended = runs.map((run) => ({ ...run, id: createId() }));
   const trigger = { id: "form", kind: "webhook" };
-  addRuns(statement, [
-    { id, workflowId, trigger, settings, ...of, ...(launchedBy === undefined ? {} : { launchedBy }) },
-  ]);
-  await pool.query(statement.query("select id from run"));
-  const said = status === "completed" ? null : JSON.stringify(error ?? timeout);
-  await pool.query("update tandem.runs set status = $2, ended_at = $3, error = $4 where id = $1", [
+  await enqueueRuns(
+    pool,
+    ended.map(({ id, settings = {}, launchedBy }) => ({
+      ...of,
+      id,
+      workflowId,
+      trigger,
+      settings,
+      ...(launchedBy === undefined ? {} : { launchedBy }),
+    })),
+  );
+  const ends = ended.map(({ id, at, status = "failed", error = timeout }) => ({
     id,
-    status,
     at,
-    said,
-  ]);
-  return id;
+    status,
+    error: status === "completed" ? null : error,
+  }));
+  await pool.query(
+    `update tandem.runs r set status = q.status, ended_at = q.at, error = q.error
+     from jsonb_to_recordset($1::jsonb) as q(id uuid, at timestamptz, status text, error jsonb) where r.id = q.id`,
+    [JSON.stringify(ends)],
+  );
+  return ended.map(({ id }) => id);
 }
 
 /** The error of a run whose step took too long. */
