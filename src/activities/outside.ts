@@ -75,14 +75,20 @@ export async function performOutside(pool: SqlPool, step: OutsideStep): Promise<
     doubt.open = false;
     return outcome;
   } catch (error) {
-    // The target answered, with a refusal: nothing is in doubt. Anything else leaves the mark, also what a
-    // kind says of a call that was broken off because its time was up.
-    if (error instanceof StepError && error.details["unsure"] !== true && !context.signal.aborted) {
+    if (sent !== undefined && isAnswer(error, context)) {
       doubt.open = false;
       await markAnswered(pool, key, tried);
     }
     throw error;
   }
+}
+
+/**
+ * Whether the target refused, so that nothing is in doubt. Anything else leaves the mark, also what a kind
+ * says of a call that was broken off because its time was up.
+ */
+function isAnswer(error: unknown, { signal }: StepContext): boolean {
+  return error instanceof StepError && error.details["unsure"] !== true && !signal.aborted;
 }
 
 /** The call as it is stored, made now where there is none; or what comes of a step with nothing to send. */
