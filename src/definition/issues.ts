@@ -55,6 +55,8 @@ function spread(issue: z.core.$ZodIssue, spreading: Spreading): Fault[] {
   if (spreading.excused(path)) return [];
   if (issue.code === "invalid_union" && issue.errors.length > 0)
     return spreadUnion(issue.errors, { ...spreading, above: path });
+  // Of a key that is none, what is wrong with it.
+  if (issue.code === "invalid_key") return [{ path, message: issue.issues[0]?.message ?? issue.message }];
   return [{ path, message: issue.message }];
 }
 

@@ -96,7 +96,7 @@ async function dropDay(pool: SqlPool, day: Date, limit: Date): Promise<boolean> 
       [...range, limit],
     );
     if (rows[0]?.kept !== false) return false;
-    for (const table of ["waits", "run_lists"])
+    for (const table of ["waits", "questions", "run_answers", "run_lists"])
       await sql.query(`delete from tandem.${table} where run_id >= $1::uuid and run_id < $2::uuid`, range);
     await sql.query("delete from tandem.runs where id >= $1::uuid and id < $2::uuid", range);
     for (const table of partitionedTables) await sql.query(`drop table if exists ${partitionName(table, day)}`);
@@ -113,6 +113,8 @@ async function deleteRuns(sql: Sql, limit: Date): Promise<number> {
       ), pages as (delete from tandem.step_lists l using old where l.run_id = old.id
       ), calls as (delete from tandem.outside_calls c using old where c.run_id = old.id
       ), lists as (delete from tandem.run_lists l using old where l.run_id = old.id
+      ), questions as (delete from tandem.questions q using old where q.run_id = old.id
+      ), answers as (delete from tandem.run_answers a using old where a.run_id = old.id
       ), waits as (delete from tandem.waits w using old where w.run_id = old.id)
       select count(*)::integer as deleted from old`,
     [limit],

@@ -78,6 +78,13 @@ async function furnish() {
     workflow,
     workspaceId,
   ]);
+  const { body: asking } = await request(url, "POST", hook, { body: { text: marker } });
+  const { rows: questions } = await pool.query<{ id: string }>(
+    `with asking as (update tandem.runs set status = 'waiting', started_at = now() where id = $1 returning id)
+     insert into tandem.questions (id, workspace_id, run_id, path, title, form)
+     select gen_random_uuid(), $2, id, 'decision', $3, '{"kind":"approval"}' from asking returning id`,
+    [asking["runId"], workspaceId, marker],
+  );
   const { body: described } = await call("GET", "/api/objects/company");
   const fields = (object["fields"] as JsonObject[]).flatMap((field) => (field["id"] === null ? [] : [idOf(field)]));
   return {
@@ -94,6 +101,7 @@ async function furnish() {
       workflow,
       String(accepted["runId"]),
       String(accepted["deliveryId"]),
+      questions[0]!.id,
       idOf(launched),
       idOf(apiKey),
       idOf(secret),
@@ -140,6 +148,7 @@ const bodies: Readonly<Record<string, Json>> = {
   "POST /api/workflows/{id}/launch": { ids: [mine.company] },
   "POST /api/launches/{id}/cancel": { runs: true },
   "POST /api/runs/{id}/cancel": {},
+  "POST /api/questions/{id}/answer": { answer: { approved: true } },
   "PUT /api/once/{id}": { as: "free" },
   "PUT /api/outcomes-unknown/{id}": { as: "not-done" },
   "POST /api/deliveries/{id}/replay": {},
