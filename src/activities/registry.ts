@@ -1,6 +1,8 @@
+import type { Code } from "../code/code.ts";
 import type { MailTransport } from "../mailbox/transport.ts";
 import { batchUpdateRecords } from "./batch-update-records.ts";
 import { batchUpsertRecords } from "./batch-upsert-records.ts";
+import { createCodeStep } from "./code.ts";
 import { ask } from "./control/ask.ts";
 import { respond } from "./control/respond.ts";
 import { runWorkflow } from "./control/run-workflow.ts";
@@ -22,10 +24,11 @@ import { upsertRecord } from "./upsert-record.ts";
 export interface StepParts {
   readonly mail: MailTransport;
   readonly http?: HttpParts;
+  readonly code?: Code;
 }
 
 /** Every step kind, by the name that definitions use. A new one is a file of its own and a line here. */
-export function createStepKinds({ mail, http }: StepParts) {
+export function createStepKinds({ mail, http, code }: StepParts) {
   return {
     "create-record": createRecord,
     "update-record": updateRecord,
@@ -38,6 +41,7 @@ export function createStepKinds({ mail, http }: StepParts) {
     "pick-record": pickRecord,
     "send-email": createSendEmail(mail),
     "http-request": createHttpRequest(http),
+    code: createCodeStep(code),
     wait,
     ask,
     "run-workflow": runWorkflow,

@@ -2,6 +2,7 @@ import { createStepKinds } from "../activities/registry.ts";
 import { getDatabaseUrl, masterKeySource, publicUrl, readConfig } from "../config.ts";
 import { createLog } from "../log.ts";
 import { createMailbox } from "../mailbox/mailbox.ts";
+import { createCode } from "../code/code.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
 import { createShutdown, exitWithParent, reportReady } from "../process.ts";
 import { createGatewayPool } from "./pool.ts";
@@ -28,7 +29,9 @@ shutdown.defer("the database pool", () => pool.end());
 
 const mail = createMailTransport(config);
 shutdown.defer("the mail transport", () => mail.close());
-const kinds = createStepKinds({ mail });
+const code = createCode(config, log);
+shutdown.defer("the processes for code", () => code.stop());
+const kinds = createStepKinds({ mail, code });
 const masterKeys = await readMasterKeys(masterKeySource(config)).catch((error: unknown) => {
   log.fatal(error instanceof Error ? error.message : String(error));
   return shutdown.end(1);

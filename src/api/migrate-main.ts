@@ -1,5 +1,6 @@
 import { createStepKinds } from "../activities/registry.ts";
 import { ensureInstallation } from "../catalog/bootstrap.ts";
+import { createCode } from "../code/code.ts";
 import { dataDirectory, getDatabaseUrl, masterKeySource, readConfig } from "../config.ts";
 import { upgradeSchemas } from "../crm/schema-upgrades.ts";
 import { createMailTransport } from "../mailbox/transport.ts";
@@ -17,11 +18,12 @@ async function main(): Promise<void> {
   const config = readConfig();
   await migrate(config.DATABASE_DIRECT_URL ?? getDatabaseUrl(config));
   const pool = createPool({ url: getDatabaseUrl(config), max: 4, name: "tandem-migrate" });
+  const code = createCode(config);
   try {
     const masterKeys = await keepMasterKeys(pool, masterKeySource(config));
     const parts = { pool, vault: createVault({ pool, masterKeys }) };
     await upgradeSchemas(pool);
-    const kinds = createStepKinds({ mail: createMailTransport(config) });
+    const kinds = createStepKinds({ mail: createMailTransport(config), code });
     const installation = await ensureInstallation(parts, config, kinds);
     const key = await keepApiKey(parts, {
       directory: dataDirectory(config),
@@ -32,6 +34,7 @@ async function main(): Promise<void> {
       `${JSON.stringify({ installation: installation.id, apiKeyFile: key.file, apiKeyCreated: key.created })}\n`,
     );
   } finally {
+    await code.stop();
     await pool.end();
   }
 }

@@ -2,12 +2,12 @@ import { ProblemError } from "../errors.ts";
 import type { CompiledDefinition } from "../definition/compile.ts";
 import { secretsRoot } from "../definition/expressions.ts";
 import { validateDefinition } from "../definition/validate.ts";
-import type { Definition } from "../definition/schema.ts";
+import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { grantSecrets } from "../vault/grants.ts";
 import { holdConnectionKeys } from "../vault/connection-uses.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
-import { invalid, type Catalog } from "./drafts.ts";
+import { examine, invalid, type Catalog } from "./drafts.ts";
 import { checkFailureWorkflow } from "./failure-workflow.ts";
 import { moveOnceSteps, type OnceMoves } from "./once-steps.ts";
 import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
@@ -32,7 +32,9 @@ export async function activateWorkflow(
 ): Promise<Workflow> {
   const { workspaceId } = catalog;
   const { workflowId, once = {} } = typeof wanted === "string" ? { workflowId: wanted } : wanted;
-  await getWorkflow(pool, { workspaceId, workflowId });
+  const { draft, active } = await getWorkflow(pool, { workspaceId, workflowId });
+  const { data } = createDefinitionSchema(catalog.triggerKinds).safeParse((draft ?? active)?.definition);
+  if (data !== undefined) await examine(data, catalog);
   await inTransaction(pool, (sql) => activate(sql, catalog, { workflowId, once }));
   return getWorkflow(pool, { workspaceId, workflowId });
 }

@@ -3,6 +3,7 @@ import { createId } from "../ids.ts";
 import type { JsonObject } from "../json.ts";
 
 import { checkSetting, validateDefinition, type ValidationContext } from "../definition/validate.ts";
+import { examineSteps } from "../definition/validate/examine.ts";
 import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
 import { inTransaction, sqlState, type Sql, type SqlPool } from "../sql.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
@@ -17,6 +18,7 @@ export interface Catalog extends Omit<ValidationContext, "settings"> {
 /** Makes a workflow with its first draft. Throws ProblemError: 422 what is wrong, 409 the key is taken. */
 export async function createWorkflow(pool: SqlPool, catalog: Catalog, document: unknown): Promise<Workflow> {
   const definition = getValid(document, catalog);
+  await examine(definition, catalog);
   const workflowId = createId();
   await inTransaction(pool, (sql) =>
     insertWorkflow(sql, { workflowId, workspaceId: catalog.workspaceId, definition, document, template: null }),
@@ -82,6 +84,7 @@ export async function saveDraft(
     const message = `the key is "${workflow.key}" for life; make another workflow for "${definition.key}"`;
     throw invalid([{ path: "key", message }]);
   }
+  await examine(definition, catalog);
   await inTransaction(pool, (sql) => storeDraft(sql, { ...draft, workspaceId, name: definition.name }));
   return getWorkflow(pool, { workspaceId, workflowId });
 }
@@ -173,6 +176,12 @@ function getValid(document: unknown, catalog: Catalog): Definition {
   const validated = validateDefinition(document, catalog);
   if (validated.definition === undefined) throw invalid(validated.issues);
   return validated.definition;
+}
+
+/** Throws ProblemError 422 for what only trying tells; not to be waited for in a transaction. */
+export async function examine(definition: Definition, { kinds }: Catalog): Promise<void> {
+  const issues = await examineSteps(definition, kinds);
+  if (issues.length > 0) throw invalid(issues);
 }
 
 export function invalid(issues: readonly Issue[]): ProblemError {

@@ -2,7 +2,7 @@ import { createFrameReader, writeFrame, type Answer, type Request } from "./prot
 import { checkSource } from "./sandbox/check-source.ts";
 import { createEngine } from "./sandbox/engine.ts";
 import { readOwnModules } from "./sandbox/modules.ts";
-import { runCode } from "./sandbox/run-code.ts";
+import { prepare, runCode, type Prepared, type Tools } from "./sandbox/run-code.ts";
 import { checkTimeMs } from "./limits.ts";
 
 /**
@@ -14,9 +14,16 @@ const parent = process.ppid;
 const engine = createEngine();
 const modules = readOwnModules();
 
-function endIfAlone(): void {
-  if (process.ppid !== parent) process.exit(0);
-}
+const tools: Tools = {
+  engine,
+  modules,
+  stackKiB,
+  pulse() {
+    if (process.ppid !== parent) process.exit(0);
+  },
+};
+/** The interpreter for the next job, made while there is none. */
+let next: Promise<Prepared> | undefined;
 
 function say(answer: Answer, text = ""): void {
   process.stdout.write(writeFrame(answer, text));
@@ -25,15 +32,25 @@ function say(answer: Answer, text = ""): void {
 async function check(source: string): Promise<void> {
   const end = performance.now() + checkTimeMs;
   const isOver = (): boolean => performance.now() > end;
-  const checked = await checkSource(engine, source, { stackKiB, isOver });
-  say({ kind: "checked", faults: [...checked.faults] }, checked.source);
+  try {
+    const checked = await checkSource(engine, source, { stackKiB, isOver });
+    say({ kind: "checked", faults: [...checked.faults], spent: false }, checked.source);
+  } catch {
+    // A parser's own stack overflowed, and left it unsound.
+    say({ kind: "checked", faults: [{ message: "it is nested too deeply to be read" }], spent: true });
+  }
 }
 
 async function run(job: Extract<Request, { kind: "run" }>, input: string): Promise<void> {
-  const ran = await runCode({ engine, modules, stackKiB, gone: endIfAlone }, job, input);
+  const waiting = await next;
+  next = undefined;
+  const prepared = waiting?.memoryMiB === job.memoryMiB ? waiting : await prepare(tools, job.memoryMiB);
+  say({ kind: "begun" });
+  const ran = runCode(prepared, job, input);
   const rssBytes = process.memoryUsage.rss();
-  if (ran.kind === "failed") return say({ ...ran, rssBytes });
-  say({ kind: "done", log: ran.log, rssBytes }, ran.output);
+  if (ran.kind === "failed") say({ ...ran, rssBytes });
+  else say({ kind: "done", log: ran.log, rssBytes }, ran.output);
+  setImmediate(() => (next = prepare(tools, job.memoryMiB)));
 }
 
 const read = createFrameReader(({ header, text }) => {

@@ -13,8 +13,8 @@ export type Reply =
 /** A process that runs one piece of code after the other. */
 export interface Child {
   readonly pid: number;
-  /** One at a time. */
-  ask(request: Request, text: string): Promise<Reply>;
+  /** One at a time. `begun` is called when a run's time begins. */
+  ask(request: Request, text: string, begun?: () => void): Promise<Reply>;
   kill(): void;
 }
 
@@ -39,8 +39,8 @@ export async function startChild({ command, args, stackKiB }: Launch): Promise<C
   if (process.platform === "linux") void writeFile(`/proc/${child.pid}/oom_score_adj`, "1000").catch(() => {});
   return {
     pid: child.pid,
-    ask(request, text) {
-      const reply = next();
+    ask(request, text, begun) {
+      const reply = next(begun);
       child.stdin?.write(writeFrame(request, text));
       return reply;
     },
@@ -52,10 +52,11 @@ function describe(reply: Reply): string {
   return reply.kind === "ended" ? `${reply.how} ${reply.said}`.trim() : "it has no process";
 }
 
-function listen(child: ChildProcess): { next(): Promise<Reply>; kill(): void } {
+function listen(child: ChildProcess): { next(begun?: () => void): Promise<Reply>; kill(): void } {
   let said = "";
   let ended: Reply | undefined;
   let take: ((reply: Reply) => void) | undefined;
+  let hearBegun: (() => void) | undefined;
   const kill = (): void => void child.kill("SIGKILL");
   const give = (reply: Reply): void => {
     take?.(reply);
@@ -65,9 +66,13 @@ function listen(child: ChildProcess): { next(): Promise<Reply>; kill(): void } {
     ended ??= { kind: "ended", how, said };
     give(ended);
   };
-  const read = createFrameReader(({ header, text }) =>
-    give({ kind: "answered", answer: answerSchema.parse(header), text }),
-  );
+  const read = createFrameReader(({ header, text }) => {
+    const answer = answerSchema.parse(header);
+    if (answer.kind !== "begun") return give({ kind: "answered", answer, text });
+    // Once: nobody begins again to have more time.
+    hearBegun?.();
+    hearBegun = undefined;
+  });
   child.stdout?.on("data", (chunk: Buffer) => {
     try {
       read(chunk);
@@ -82,7 +87,10 @@ function listen(child: ChildProcess): { next(): Promise<Reply>; kill(): void } {
   child.once("error", (error) => end(error.message));
   child.once("close", (code, signal) => end(signal ?? `exit code ${code}`));
   return {
-    next: () => (ended === undefined ? new Promise((resolve) => (take = resolve)) : Promise.resolve(ended)),
+    next(begun) {
+      hearBegun = begun;
+      return ended === undefined ? new Promise((resolve) => (take = resolve)) : Promise.resolve(ended);
+    },
     kill,
   };
 }

@@ -39,7 +39,7 @@ const mostSources = 100;
  * Children are started at need: one that only looks at sources and never runs them, so that nothing that
  * ran can have a say in what others will run, and a few that run them.
  */
-export function createCode(config: Config, log: Log): Code {
+export function createCode(config: Config, log?: Log): Code {
   const most = { timeMs: config.CODE_MAX_TIME_MS, memoryMiB: config.CODE_MAX_MEMORY_MIB };
   const runners = createPool({ size: config.WORKER_CODE_CONCURRENCY, log });
   const checker = createPool({ size: 1, log });
@@ -61,7 +61,7 @@ export function createCode(config: Config, log: Log): Code {
     const outcome = await checker.run(task);
     if (outcome.kind !== "answered" || outcome.answer.kind !== "checked")
       return {
-        faults: [{ message: "it cannot be read: it is nested too deeply, or too much for the parser" }],
+        faults: [{ message: "it is nested too deeply, or too long, to be read" }],
         source: "",
       };
     const { faults } = outcome.answer;

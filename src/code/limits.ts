@@ -9,6 +9,9 @@ export interface CodeLimits {
 /** Where a step says nothing (DESIGN.md §7). */
 export const usualLimits: CodeLimits = { timeMs: 5_000, memoryMiB: 64 };
 
+/** What a step may ask for, where the installation says nothing. */
+export const usualMost: CodeLimits = { timeMs: 30_000, memoryMiB: 256 };
+
 /** Below this the interpreter itself does not fit. */
 export const leastMemoryMiB = 8;
 export const leastTimeMs = 10;
@@ -21,4 +24,4 @@ export const mostSourceBytes = 262_144;
 /** What is kept of the console. */
 export const mostLogBytes = 65_536;
 /** How long it may take to take the types out of a source and to look at its syntax. */
-export const checkTimeMs = 5_000;
+export const checkTimeMs = 3_000;

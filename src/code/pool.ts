@@ -8,7 +8,7 @@ import type { Answer, Request } from "./protocol.ts";
 export interface Task {
   readonly request: Request;
   readonly text: string;
-  /** After this it is killed. */
+  /** So long after it began it is killed. */
   readonly wallMs: number;
   /** Above this it is killed. */
   readonly rssBytes: number;
@@ -40,8 +40,10 @@ const idleMs = 60_000;
 /** Code that kills its child may have been unlucky with the machine, but not so often. */
 const mostDeaths = 3;
 const watchMs = 50;
+/** How long a child may take until a run begins, however busy the machine is. */
+const setUpMs = 20_000;
 
-export function createPool({ size, log }: { size: number; log: Log }): Pool {
+export function createPool({ size, log }: { size: number; log?: Log | undefined }): Pool {
   const free: Slot[] = Array.from({ length: size }, () => ({ child: undefined, jobs: 0, idle: undefined }));
   const slots = [...free];
   const waiting: Array<(slot: Slot) => void> = [];
@@ -93,7 +95,7 @@ export function createPool({ size, log }: { size: number; log: Log }): Pool {
       drop(slot);
       if (isStopped) throw stopped();
       task.signal.throwIfAborted();
-      log.debug({ how: done.how, said: done.said }, "a process for code ended by itself");
+      log?.debug({ how: done.how, said: done.said }, "a process for code ended by itself");
       if (/out of memory/i.test(done.said)) return { kind: "killed", why: "memory" };
       deaths += 1;
     }
@@ -132,7 +134,7 @@ function stopped(): Error {
 
 function isWorn({ jobs }: Slot, answer: Answer): boolean {
   if (jobs >= mostJobs) return true;
-  if (answer.kind === "failed" && answer.spent) return true;
+  if ("spent" in answer && answer.spent) return true;
   return (answer.kind === "failed" || answer.kind === "done") && answer.rssBytes > keptRssBytes;
 }
 
@@ -147,14 +149,18 @@ async function watch(
     child.kill();
   };
   const cancel = (): void => child.kill();
-  const timer = setTimeout(() => kill("timeout"), bounds.wallMs);
+  let timer = setTimeout(() => kill("timeout"), request.kind === "run" ? setUpMs : bounds.wallMs);
+  const begun = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => kill("timeout"), bounds.wallMs);
+  };
   const watching = setInterval(
     () => void readRss(child.pid).then((bytes) => (bytes > bounds.rssBytes ? kill("memory") : undefined)),
     watchMs,
   );
   bounds.signal.addEventListener("abort", cancel, { once: true });
   try {
-    const reply = await child.ask(request, text);
+    const reply = await child.ask(request, text, begun);
     return reply.kind === "ended" && why !== undefined ? { kind: "killed", why } : reply;
   } finally {
     clearTimeout(timer);

@@ -39,14 +39,18 @@ const failure = z.object({
   stack: z.array(z.string().max(300)).max(10),
 });
 
+/** Something in the child broke: it is not to be asked again. */
+const spent = z.boolean();
 const log = z.string().max(mostLogBytes + 200);
 
 /** What a child says: the text beside it is JavaScript after a check, the output's JSON after a run. */
 export const answerSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("ready") }),
-  z.object({ kind: z.literal("checked"), faults: z.array(fault).max(20) }),
+  /** A run has the interpreter it needs, and its time begins. */
+  z.object({ kind: z.literal("begun") }),
+  z.object({ kind: z.literal("checked"), faults: z.array(fault).max(20), spent }),
   z.object({ kind: z.literal("done"), log, rssBytes: z.number() }),
-  failure.extend({ log, rssBytes: z.number(), spent: z.boolean() }),
+  failure.extend({ log, rssBytes: z.number(), spent }),
 ]);
 
 export type Answer = z.output<typeof answerSchema>;

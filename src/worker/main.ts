@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createStepKinds } from "../activities/registry.ts";
+import { createCode } from "../code/code.ts";
 import { getDatabaseUrl, masterKeySource, publicUrl, readConfig } from "../config.ts";
 import { createMetadataKeeper } from "../crm/metadata/keeper.ts";
 import { createHttpClient } from "../http/client.ts";
@@ -47,7 +48,9 @@ const vault = createVault({ pool, masterKeys, log });
 
 const client = createHttpClient({ own: ownListenersOf(config) });
 shutdown.defer("the lines to outside APIs", () => client.close());
-const kinds = createStepKinds({ mail, http: { client, tokens: createTokens({ pool, masterKeys, log }) } });
+const code = createCode(config, log);
+shutdown.defer("the processes for code", () => code.stop());
+const kinds = createStepKinds({ mail, http: { client, tokens: createTokens({ pool, masterKeys, log }) }, code });
 
 let engine: Engine | undefined;
 let link: TemporalLink | undefined;

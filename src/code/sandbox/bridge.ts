@@ -33,7 +33,7 @@ const most = 3;
  * Lends the interpreter one function: a name of a closed list and up to three texts in, a text out.
  * Every offer is pure but for the log and for ids; none reads a file, speaks to anybody or keeps anything.
  */
-export function createBridge(context: QuickJSContext, surroundings: Surroundings): Bridge {
+export function createBridge(context: QuickJSContext, surroundings: () => Surroundings): Bridge {
   let log = "";
   let isFull = false;
   const offers: Readonly<Record<string, Offer>> = {
@@ -41,7 +41,7 @@ export function createBridge(context: QuickJSContext, surroundings: Surroundings
     texts: () => JSON.stringify(textCounts),
     dates: () =>
       JSON.stringify(Object.fromEntries(Object.entries(dateFilters).map(([name, { takes }]) => [name, takes]))),
-    date: ([name = "", values = ""]) => JSON.stringify(reckon(name, values, surroundings)),
+    date: ([name = "", values = ""]) => JSON.stringify(reckon(name, values, surroundings())),
     log([line = ""]) {
       const room = mostLogBytes - Buffer.byteLength(log);
       isFull ||= Buffer.byteLength(line) >= room;

@@ -2,7 +2,7 @@ import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emsc
 import { z } from "zod";
 import { mostDataBytes } from "../limits.ts";
 import type { CodeFailure, Request } from "../protocol.ts";
-import { createBridge, type Bridge } from "./bridge.ts";
+import { createBridge, type Bridge, type Surroundings } from "./bridge.ts";
 import type { Engine } from "./engine.ts";
 import { readFailure } from "./failures.ts";
 import { allowImports, kitImport, type OwnModules } from "./modules.ts";
@@ -16,6 +16,23 @@ export type Ran = ({ readonly kind: "done"; readonly output: string } | CodeFail
   readonly spent: boolean;
 };
 
+/** What every job of a process needs. */
+export interface Tools {
+  readonly engine: Engine;
+  readonly modules: OwnModules;
+  readonly stackKiB: number;
+  /** Called now and then while code runs. */
+  pulse(): void;
+}
+
+/** An interpreter that waits for its one job, with all but the user's own in it. */
+export interface Prepared extends Session {
+  readonly memoryMiB: number;
+  readonly kit: Kit;
+  /** From here on it is the user's time. */
+  begin(job: Job): void;
+}
+
 interface Session {
   readonly context: QuickJSContext;
   readonly runtime: QuickJSRuntime;
@@ -23,27 +40,41 @@ interface Session {
   isOver(): boolean;
 }
 
-/**
- * Runs a source in an interpreter of its own, until its function's promise is settled. Nothing is freed
- * one by one: the interpreter and its memory go as a whole.
- */
-export async function runCode(
-  { engine, modules, stackKiB, gone }: { engine: Engine; modules: OwnModules; stackKiB: number; gone(): void },
-  job: Job,
-  input: string,
-): Promise<Ran> {
-  const end = performance.now() + job.timeMs;
+/** Makes an interpreter. It takes as long as a small job, and can be done before there is one. */
+export async function prepare({ engine, modules, stackKiB, pulse }: Tools, memoryMiB: number): Promise<Prepared> {
+  let end = Infinity;
+  let surroundings: Surroundings = { timeZone: "UTC", now: new Date(0) };
   const isOver = (): boolean => {
-    gone();
+    pulse();
     return performance.now() > end;
   };
-  const { runtime, context } = await engine.create({ memoryMiB: job.memoryMiB, stackKiB, isOver });
-  const bridge = createBridge(context, { timeZone: job.timeZone, now: new Date(job.now) });
-  const session: Session = { context, runtime, bridge, isOver };
+  const { runtime, context } = await engine.create({ memoryMiB, stackKiB, isOver });
+  const bridge = createBridge(context, () => surroundings);
+  const { kit, seal } = openKit({ context, runtime, bridge, isOver }, modules);
+  seal();
+  return {
+    runtime,
+    context,
+    bridge,
+    isOver,
+    kit,
+    memoryMiB,
+    begin({ timeMs, timeZone, now }) {
+      surroundings = { timeZone, now: new Date(now) };
+      end = performance.now() + timeMs;
+    },
+  };
+}
+
+/**
+ * Runs a source until its function's promise is settled. Nothing is freed one by one: the interpreter and
+ * its memory go as a whole.
+ */
+export function runCode(prepared: Prepared, job: Job, input: string): Ran {
+  const { bridge, isOver, kit } = prepared;
+  prepared.begin(job);
   try {
-    const { kit, seal } = openKit(session, modules);
-    seal();
-    return { ...callSource(session, kit, { source: job.source, input }), log: bridge.log(), spent: false };
+    return { ...callSource(prepared, kit, { source: job.source, input }), log: bridge.log(), spent: false };
   } catch (error) {
     // The host's own stack overflowed, or the interpreter gave up: it is not sound any more.
     return { ...readBroken(error, isOver()), log: bridge.log(), spent: true };
