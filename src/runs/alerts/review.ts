@@ -1,7 +1,8 @@
 import type { StepKinds } from "../../activities/step-kind.ts";
 import { loadVersion } from "../../catalog/versions.ts";
+import type { Definition } from "../../definition/schema.ts";
 import type { MailTransport } from "../../mailbox/transport.ts";
-import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
+import { inTransaction, isUnavailable, sqlState, type Sql, type SqlPool } from "../../sql.ts";
 import type { Redactor } from "../../vault/redactor.ts";
 import { addFailures, decide, hasWorked, type Alert } from "./alert.ts";
 import { compose, type Links } from "./compose.ts";
@@ -44,11 +45,19 @@ const nothing: Reviewed = { mails: 0, runs: 0 };
  */
 export async function reviewFailures(parts: ReviewParts, now: Date = new Date()): Promise<Reviewed> {
   let all = nothing;
+  const faults: unknown[] = [];
   for (const reviewable of await workflowsToReview(parts.pool, now)) {
-    const redactor = await parts.redactorOf(reviewable.workspaceId);
-    const one = await inTransaction(parts.pool, (sql) => review(sql, parts, { reviewable, redactor, now }));
-    all = { mails: all.mails + one.mails, runs: all.runs + one.runs };
+    try {
+      const redactor = await parts.redactorOf(reviewable.workspaceId);
+      const one = await inTransaction(parts.pool, (sql) => review(sql, parts, { reviewable, redactor, now }));
+      all = { mails: all.mails + one.mails, runs: all.runs + one.runs };
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      // One workflow must not keep the others from being told.
+      faults.push(error);
+    }
   }
+  if (faults.length > 0) throw new AggregateError(faults, "Failures of some workflows cannot be accounted for yet");
   return all;
 }
 
@@ -96,8 +105,7 @@ async function actOn(
 ): Promise<{ readonly changes: Partial<Alert>; readonly runs: number }> {
   const last = failures.at(-1);
   if (last === undefined) return { changes: {}, runs: 0 };
-  const { definition } = await loadVersion(sql, last.versionId, { kinds });
-  const { notify, workflow: key } = definition.onFailure ?? {};
+  const { notify, workflow: key } = await readOnFailure(sql, kinds, last.versionId);
   const wish = readNotify(notify, last.settings);
   const starting = failures.filter(({ startsWorkflow }) => startsWorkflow);
   if (key === undefined || starting.length === 0) return { changes: wish, runs: 0 };
@@ -105,4 +113,18 @@ async function actOn(
   return refusal === undefined
     ? { changes: wish, runs: starting.length }
     : { changes: { ...wish, note: refusal }, runs: 0 };
+}
+
+/** A version that this code cannot read any more says nothing: the workspace's addresses are told. */
+async function readOnFailure(
+  sql: Sql,
+  kinds: StepKinds,
+  versionId: string,
+): Promise<NonNullable<Definition["onFailure"]>> {
+  try {
+    return (await loadVersion(sql, versionId, { kinds })).definition.onFailure ?? {};
+  } catch (error) {
+    if (isUnavailable(error) || sqlState(error) !== undefined) throw error;
+    return {};
+  }
 }

@@ -129,6 +129,28 @@ describe("a run that fails", () => {
   });
 });
 
+describe("a workflow that cannot be read any more", () => {
+  test("is told of to the workspace, and keeps no other from being told of", async () => {
+    const [broken, other] = [await workflow({ onFailure: { notify: "they@example.com" } }), await workflow()];
+    await pool.query(`update tandem.workflow_versions set definition = '{"key":"x"}' where workflow_id = $1`, [broken]);
+    for (const id of [broken, other]) await endRun(pool, id, { at: start });
+    await reviewAll(parts, start);
+    expect((await mailsOf(pool, broken))[0]?.recipients).toEqual(["ops@example.com"]);
+    expect(await mailsOf(pool, other)).toHaveLength(1);
+  });
+
+  test("is named in the mail where a failure was to start it", async () => {
+    const handler = await installHandler(gateway, "broken-handler", {});
+    await pool.query(`update tandem.workflow_versions set definition = '{"key":"x"}' where workflow_id = $1`, [
+      handler,
+    ]);
+    const id = await workflow({ onFailure: { workflow: "broken-handler" } });
+    await endRun(pool, id, { at: start });
+    expect(await reviewAll(parts, start)).toEqual({ mails: 1, runs: 0 });
+    expect((await mailsOf(pool, id))[0]?.body).toContain("its active version cannot be read");
+  });
+});
+
 describe("a workflow's onFailure", () => {
   test("says who is told in the place of the workspace's addresses, from the settings as they were", async () => {
     const settings = {
