@@ -85,8 +85,7 @@ async function launch(options: PostgresOptions, binaries: PostgresBinaries): Pro
     name: "Postgres",
     watch: options.watch ?? {},
   });
-  const password = (await readFile(join(options.directory, "password"), "utf8")).trim();
-  const address = `postgres://tandem:${password}@127.0.0.1:${options.port}`;
+  const address = await postgresAddress(options);
   try {
     await waitUntilAnswers(`${address}/postgres`, program);
     await ensureDatabase(`${address}/postgres`);
@@ -95,6 +94,15 @@ async function launch(options: PostgresOptions, binaries: PostgresBinaries): Pro
     throw error;
   }
   return { ...program, url: `${address}/tandem` };
+}
+
+/** How the Postgres in a folder is reached, without the name of a database. */
+export async function postgresAddress({
+  directory,
+  port,
+}: Pick<PostgresOptions, "directory" | "port">): Promise<string> {
+  const password = (await readFile(join(directory, "password"), "utf8")).trim();
+  return `postgres://tandem:${password}@127.0.0.1:${port}`;
 }
 
 /** Ends sessions, writes a checkpoint and stops. */

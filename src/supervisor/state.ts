@@ -42,6 +42,11 @@ export async function openState(directory: string, say: Say): Promise<State> {
   return state;
 }
 
+/** The ports of a data folder, as the last start chose them. Undefined: nothing was started in it. */
+export async function findPorts(directory: string): Promise<Ports | undefined> {
+  return (await readState(directory, await ownRelease()))?.ports;
+}
+
 /** Replaces the state as a whole: a kill leaves the old one or the new one. */
 export async function writeState(directory: string, state: State): Promise<void> {
   const file = join(directory, "state.json");
