@@ -96,6 +96,13 @@ const environment = z.object({
     .max(3_650)
     .default(30)
     .describe("days after which a closed run is forgotten"),
+  AUDIT_DAYS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(365)
+    .describe("days for which the audit of the API's calls is kept"),
   WORKER_RUNS_CONCURRENCY: z.coerce
     .number()
     .int()

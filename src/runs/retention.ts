@@ -5,6 +5,7 @@ import type { Log } from "../log.ts";
 import { partitionedTables, partitionName } from "../migrations.ts";
 import { forgetStops } from "./matching/loops.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
+import { forgetAudit } from "../vault/audit.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
 import { forgetAlertMails } from "./alerts/store.ts";
 import { forgetLaunches } from "./launches/forget.ts";
@@ -40,7 +41,17 @@ export async function forgetOldRuns(
  * Forgets old runs, record events, imports and replays once an hour, what a webhook's dedupe window no longer needs, and
  * values of secrets and addresses of webhooks that are no longer taken.
  */
-export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; days: number }): {
+export function createRetention({
+  pool,
+  log,
+  days,
+  auditDays,
+}: {
+  pool: SqlPool;
+  log: Log;
+  days: number;
+  auditDays: number;
+}): {
   start(): void;
   stop(): void;
 } {
@@ -57,6 +68,7 @@ export function createRetention({ pool, log, days }: { pool: SqlPool; log: Log; 
       await forgetAlertMails(pool, limit);
       await forgetReplays(pool, limit);
       await forgetOldValues(pool);
+      await forgetAudit(pool, new Date(Date.now() - auditDays * dayMs));
       await forgetOldTokens(pool);
       await pool.query("delete from tandem.webhook_keys where created_at < now() - interval '7 days'");
     } catch (error) {

@@ -99,7 +99,7 @@ const bells = listen(
 );
 shutdown.defer("the bells", () => bells.stop());
 
-const retention = createRetention({ pool, log, days: config.RUN_HISTORY_DAYS });
+const retention = createRetention({ pool, log, days: config.RUN_HISTORY_DAYS, auditDays: config.AUDIT_DAYS });
 retention.start();
 shutdown.defer("the retention", () => retention.stop());
 
