@@ -257,6 +257,7 @@ export function failedRow(
     verdict: { kind: "failed", code: failure.code, attempts: row.attempts, handled: handling(step, failure.code) },
     output: null,
     error: { ...failure, attempts: row.attempts },
+    ...(typeof failure["log"] === "string" ? { log: failure["log"] } : {}),
     endedAt: new Date(),
   };
 }
