@@ -9,6 +9,7 @@ import { createTestDatabase } from "../support/database.ts";
 import { startTestEngine } from "../support/engine.ts";
 import { startTestMailbox } from "../support/mail.ts";
 import { createAskKind, createCallKind, createOutside } from "../support/test-kinds.ts";
+import { controlKinds } from "../worker/waits/support.ts";
 import { historiesFolder, keepHistory, readHistory, recordHistories, replay } from "./recorded.ts";
 import { answers, documentOf, scenarios } from "./scenarios.ts";
 
@@ -16,7 +17,12 @@ const { pool } = await createTestDatabase();
 const { mail } = await startTestMailbox(pool);
 const outside = createOutside(answers);
 const engine = await startTestEngine(pool, {
-  kinds: { "send-email": createSendEmail(mail), call: createCallKind(outside), "ask-test": createAskKind(outside) },
+  kinds: {
+    ...controlKinds,
+    "send-email": createSendEmail(mail),
+    call: createCallKind(outside),
+    "ask-test": createAskKind(outside),
+  },
   // Of more than two runs at once all but two are evicted and replayed from their history.
   overrides: { maxCachedWorkflows: 2 },
 });

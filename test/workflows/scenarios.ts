@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "../../src/json.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
+import { answerQuestion } from "../../src/runs/questions/answer.ts";
 import type { SqlPool } from "../../src/sql.ts";
 import { definitionOf, type TestEngine } from "../support/engine.ts";
 import { fails, hangs, says, type Outside } from "../support/test-kinds.ts";
@@ -94,6 +95,32 @@ const parallel = (kind: string, rest: JsonObject = {}): JsonObject => ({
 const afterLoop = { id: "after", kind: "set", input: { counts: "{{ each.counts }}" } };
 const after = { id: "after", kind: "set", input: { said: "{{ call.said | default: 'nothing' }}" } };
 
+const pause = { id: "pause", kind: "wait", input: { for: "1h" } };
+
+/** An answer to the webhook, and an end from inside a branch. */
+function respondAndStop(as: string): Json[] {
+  const end = { id: "end", kind: "stop", input: { as, message: "Enough." } };
+  return [
+    { id: "answer", kind: "respond", input: { body: "Thanks." } },
+    { id: "way", kind: "branch", branches: [{ steps: [end] }] },
+    { id: "never", kind: "set", input: { x: 1 } },
+  ];
+}
+
+async function answerIt({ engine, pool, runId }: { engine: TestEngine; pool: SqlPool; runId: string }): Promise<void> {
+  const { id } = await until("the question", async () => {
+    const { rows } = await pool.query<{ id: string }>("select id from tandem.questions where run_id = $1", [runId]);
+    return rows[0];
+  });
+  await answerQuestion(pool, {
+    workspaceId: engine.workspace.id,
+    questionId: id,
+    answer: { approved: true },
+    answeredBy: { kind: "api-key", name: "Tester" },
+  });
+  engine.ring();
+}
+
 /** One of each that a run may meet: every step kind in both lanes, retry, wait, failure, handled, cancel, no steps. */
 export const scenarios: Record<string, Scenario> = {
   "every-kind-quick": { steps: everyKind("quick"), quickLane: true },
@@ -152,6 +179,32 @@ export const scenarios: Record<string, Scenario> = {
   "parallel-quick": { steps: [parallel("ask-test")], quickLane: true },
   "parallel-ordinary": { steps: [parallel("call")], quickLane: true },
   "parallel-waiting": { steps: [parallel("call", hour)], quickLane: false, meanwhile: resume },
+  "control-waits": { steps: [pause, ...respondAndStop("completed")], quickLane: true, meanwhile: resume },
+  "control-asks": {
+    steps: [{ id: "decision", kind: "ask", input: { title: "Go on?" } }, ...respondAndStop("completed")],
+    quickLane: false,
+    meanwhile: answerIt,
+  },
+  "control-beside": {
+    steps: [
+      {
+        id: "both",
+        kind: "parallel",
+        branches: [
+          { name: "one", steps: [pause] },
+          { name: "two", steps: [{ id: "decision", kind: "ask", input: { title: "Go on?", deadline: "1h" } }] },
+        ],
+      },
+    ],
+    quickLane: true,
+    async meanwhile(world) {
+      await until("the run to wait", () => isWaiting(world.pool, world.runId));
+      await answerIt(world);
+      await world.pool.query("update tandem.waits set due_at = now() where run_id = $1", [world.runId]);
+      await resume(world);
+    },
+  },
+  "failure-stop": { steps: respondAndStop("failed"), quickLane: true },
   "cancel-waiting": {
     steps: [{ id: "call", kind: "call", input: { name: "later" }, ...hour }],
     quickLane: true,
