@@ -3,7 +3,7 @@ import { matchingSql, type Selection } from "../crm/selection.ts";
 import { FencedError } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { beginGated, isLedgerConflict } from "../runs/ledger.ts";
-import { addListPage, findListEnd, pageBytes, pageItems, readListPage, type ListEnd } from "../runs/step-lists.ts";
+import { addListPage, findListEnd, pageBytes, pageItems, readListPage } from "../runs/step-lists.ts";
 import { createStatement, type Statement } from "../sql.ts";
 import type { StepContext, StepOutcome } from "./step-kind.ts";
 
@@ -15,6 +15,15 @@ interface Search {
   readonly fields: readonly string[] | undefined;
 }
 
+/** How far the list is. */
+interface End {
+  /** Number of the next page, and index of its first item. */
+  readonly page: number;
+  readonly count: number;
+  /** Id of the last record; undefined: there is none yet. */
+  readonly last: string | undefined;
+}
+
 /**
  * Finds all records that match, in the order of their ids: each at most once, and one that matches all
  * the while exactly once. More than a page of them is written page by page, each in a statement of its
@@ -23,19 +32,23 @@ interface Search {
  */
 export async function searchAll(context: StepContext, search: Search): Promise<StepOutcome> {
   const { sql, run, path, signal } = context;
-  const place = { runId: run.id, path, name };
-  let end = await findListEnd(sql, place);
-  if (end === undefined) {
+  let end = await findEnd(context);
+  if (end.page === 0) {
     const records = await readFirst(context, search);
     if (records.length <= pageItems) return outcomeOf(records, records.length, records[0]);
   }
-  for (let more = true; more; end = await findListEnd(sql, place)) {
+  for (let next: End | undefined = end; next !== undefined; next = await writePage(context, search, end)) {
     signal.throwIfAborted();
-    more = await writePage(context, search, end);
+    end = next;
   }
-  const count = end?.count ?? 0;
-  const first = await readListPage(sql, { ...place, index: 0 });
+  const { count } = end;
+  const first = await readListPage(sql, { runId: run.id, path, name, index: 0 });
   return { ...outcomeOf({ count }, count, first?.items[0]), lists: { [name]: count } };
+}
+
+async function findEnd({ sql, run, path }: StepContext): Promise<End> {
+  const end = await findListEnd(sql, { runId: run.id, path, name });
+  return end === undefined ? { page: 0, count: 0, last: undefined } : { ...end, last: idOf(end.last) };
 }
 
 function outcomeOf(records: Json, total: number, first: Json | undefined): StepOutcome {
@@ -51,32 +64,36 @@ async function readFirst({ sql }: StepContext, search: Search): Promise<JsonObje
   return rows.map(({ record }) => record);
 }
 
-/** Writes the records after the end, as many as a page takes. False: there are none. */
-async function writePage(context: StepContext, search: Search, end: ListEnd | undefined): Promise<boolean> {
+/** Writes the records after the end, as many as a page takes. Undefined: there are none. */
+async function writePage(context: StepContext, search: Search, end: End): Promise<End | undefined> {
   const { sql, run, path, fence } = context;
   const statement = beginGated({ runId: run.id, fence });
-  addFound(statement, search, { after: end && idOf(end.last), limit: pageItems });
+  addFound(statement, search, { after: end.last, limit: pageItems });
   statement.with(
     "sized",
     `select f.id, f.record, row_number() over (order by f.id) as position,
        sum(octet_length(f.record::text)) over (order by f.id) as bytes from found f`,
   );
+  statement.with("kept", `select s.id, s.record from sized s where s.bytes <= ${pageBytes} or s.position = 1`);
   addListPage(
     statement,
-    { path, name, page: end?.page ?? 0, first: end?.count ?? 0 },
-    `select jsonb_agg(s.record order by s.id) as items from sized s
-     where s.bytes <= ${pageBytes} or s.position = 1 having count(*) > 0`,
+    { path, name, page: end.page, first: end.count },
+    "select jsonb_agg(k.record order by k.id) as items from kept k having count(*) > 0",
   );
   const { text, values } = statement.query(
-    "select exists (select 1 from gate) as open, exists (select 1 from found) as found",
+    `select exists (select 1 from gate) as open, (select count(*)::integer from kept) as count,
+       (select k.id from kept k order by k.id desc limit 1) as last`,
   );
   try {
-    const { rows } = await sql.query<{ open: boolean; found: boolean }>(text, values);
-    if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: nothing is searched for it.");
-    return rows[0].found;
+    const { rows } = await sql.query<{ open: boolean; count: number; last: string | null }>(text, values);
+    const [written] = rows;
+    if (written?.open !== true) throw new FencedError("The run is not open any more: nothing is searched for it.");
+    return written.last === null
+      ? undefined
+      : { page: end.page + 1, count: end.count + written.count, last: written.last };
   } catch (error) {
     // Another attempt wrote this page: the next one goes on after it.
-    if (isLedgerConflict(error)) return true;
+    if (isLedgerConflict(error)) return findEnd(context);
     throw error;
   }
 }

@@ -217,8 +217,12 @@ export interface ListEnd {
 export async function findListEnd(sql: Sql, { runId, path, name }: ListPlace): Promise<ListEnd | undefined> {
   const { rows } = await sql.query<ListEnd>({
     name: "find_list_end",
-    text: `select page + 1 as page, first + jsonb_array_length(items) as count, items -> -1 as last from tandem.step_lists
-      where run_id = $1::uuid and path = $2::text and name = $3::text order by page desc limit 1`,
+    // Not by an order: where Postgres sorts, it would first look into the items of every page.
+    text: `select l.page + 1 as page, l.first + jsonb_array_length(l.items) as count, l.items -> -1 as last
+      from tandem.step_lists l
+      where l.run_id = $1::uuid and l.path = $2::text and l.name = $3::text and l.page = (
+        select max(p.page) from tandem.step_lists p
+        where p.run_id = $1::uuid and p.path = $2::text and p.name = $3::text)`,
     values: [runId, path, name],
   });
   return rows[0];
