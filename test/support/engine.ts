@@ -1,5 +1,8 @@
 import type { WorkerOptions } from "@temporalio/worker";
 import { afterAll } from "vitest";
+import { batchUpdateRecords } from "../../src/activities/batch-update-records.ts";
+import { batchUpsertRecords } from "../../src/activities/batch-upsert-records.ts";
+import { countRecords } from "../../src/activities/count-records.ts";
 import { createRecord } from "../../src/activities/create-record.ts";
 import { deleteRecord } from "../../src/activities/delete-record.ts";
 import { pickRecord } from "../../src/activities/pick-record.ts";
@@ -36,10 +39,13 @@ export const recordKinds: StepKinds = {
   "upsert-record": upsertRecord,
   "delete-record": deleteRecord,
   "search-records": searchRecords,
+  "count-records": countRecords,
+  "batch-upsert-records": batchUpsertRecords,
+  "batch-update-records": batchUpdateRecords,
   "pick-record": pickRecord,
 };
 
-const log = createLog("test", "fatal");
+const log = createLog("test", "warn");
 // Once a process, before any connection.
 installRuntimeLog(log);
 
