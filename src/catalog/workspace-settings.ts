@@ -20,9 +20,10 @@ export const settingsColumns = `run_limit as "runLimit", time_zone as "timeZone"
 
 /** Undefined: there is no such workspace. */
 export async function findWorkspaceSettings(sql: Sql, workspaceId: string): Promise<WorkspaceSettings | undefined> {
-  const { rows } = await sql.query<WorkspaceSettings>(`select ${settingsColumns} from tandem.workspaces where id = $1::uuid`, [
-    workspaceId,
-  ]);
+  const { rows } = await sql.query<WorkspaceSettings>(
+    `select ${settingsColumns} from tandem.workspaces where id = $1::uuid`,
+    [workspaceId],
+  );
   return rows[0];
 }
 

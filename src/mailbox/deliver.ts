@@ -48,7 +48,7 @@ export async function deliverMail(
   { content, messages }: MailRequest,
 ): Promise<Delivered> {
   let progress = delivery.progress as Progress;
-  let later: Refusal | undefined;
+  const later: Refusal[] = [];
   for (const message of messages) {
     const done = progress[message.messageId] ?? { accepted: [], refused: [] };
     const gone = new Set([...done.accepted, ...done.refused.map((one) => one.address)]);
@@ -57,16 +57,13 @@ export async function deliverMail(
     delivery.signal.throwIfAborted();
     const written = { subject: "", ...content, ...message, recipients };
     const sent = await mail.send(written, delivery.signal).catch((error: unknown) => throwOn(error, progress));
-    later = sent.refused.find((one) => !one.permanent) ?? later;
+    later.push(...sent.refused.filter((one) => !one.permanent));
     progress = { ...progress, [message.messageId]: addTo(done, sent) };
     await delivery.save(progress as unknown as JsonObject);
   }
-  if (later !== undefined)
-    throw new StepError("mail-unavailable", `The mail server put off ${later.address}: ${later.reason}.`, {
-      retryable: true,
-      details: { ...statusOf(later), ...(isAnyAccepted(progress) ? { unsure: true } : {}) },
-    });
-  return outcomeOf(messages, progress);
+  const so = standing(messages, progress);
+  if (later[0] !== undefined) throw putOff(later[0], { so, later });
+  return outcomeOf(messages, so);
 }
 
 /** Where somebody was reached nobody may say that nothing was done, whatever it failed of later. */
@@ -89,9 +86,33 @@ function recipientsOf({ to, cc, bcc }: Envelope): string[] {
   return [...to, ...cc, ...bcc].map(({ address }) => address);
 }
 
-function outcomeOf(messages: readonly Envelope[], progress: Progress): Delivered {
-  const accepted = messages.flatMap(({ messageId }) => progress[messageId]?.accepted ?? []);
-  const refused = messages.flatMap(({ messageId }) => progress[messageId]?.refused ?? []);
+interface Standing {
+  readonly accepted: string[];
+  readonly refused: { address: string; reason: string }[];
+}
+
+function standing(messages: readonly Envelope[], progress: Progress): Standing {
+  return {
+    accepted: messages.flatMap(({ messageId }) => progress[messageId]?.accepted ?? []),
+    refused: messages.flatMap(({ messageId }) => progress[messageId]?.refused ?? []),
+  };
+}
+
+/** The error says who has it, so that it can be told even when nothing more is tried. */
+function putOff(first: Refusal, { so, later }: { so: Standing; later: readonly Refusal[] }): StepError {
+  const deferred = later.map(({ address, reason }) => ({ address, reason }));
+  return new StepError("mail-unavailable", `The mail server put off ${first.address}: ${first.reason}.`, {
+    retryable: true,
+    details: {
+      ...so,
+      deferred,
+      ...(first.status === undefined ? {} : { status: first.status }),
+      ...(so.accepted.length > 0 ? { unsure: true } : {}),
+    },
+  });
+}
+
+function outcomeOf(messages: readonly Envelope[], { accepted, refused }: Standing): Delivered {
   if (accepted.length === 0)
     throw new StepError(
       "mail-refused",
@@ -102,8 +123,4 @@ function outcomeOf(messages: readonly Envelope[], progress: Progress): Delivered
     output: { messageIds: messages.map(({ messageId }) => messageId), accepted, refused },
     outcome: `${accepted.length} accepted${refused.length > 0 ? `, ${refused.length} refused` : ""}`,
   };
-}
-
-function statusOf({ status }: Refusal): JsonObject {
-  return status === undefined ? {} : { status };
 }

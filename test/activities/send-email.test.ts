@@ -266,7 +266,13 @@ describe("a server that breaks off", () => {
     const { smtp, mail } = await start();
     const step = createMailStep(mail, { ...hello, to: ["a@x.com", "b@x.com"], oneEach: true });
     smtp.behaviour = { recipient: (one) => (one === "a@x.com" ? fail(450, "greylisted") : undefined) };
-    expect((await failureOf(step.attempt())).details).toEqual({ status: 450, unsure: true });
+    expect((await failureOf(step.attempt())).details).toEqual({
+      status: 450,
+      unsure: true,
+      accepted: ["b@x.com"],
+      refused: [],
+      deferred: [{ address: "a@x.com", reason: expect.stringContaining("greylisted") }],
+    });
     await smtp.stop();
     const away = await failureOf(step.attempt());
     expect(away).toMatchObject({ code: "mail-unavailable", details: { unsure: true } });
