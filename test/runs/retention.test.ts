@@ -28,7 +28,8 @@ async function run({ enqueued, ended }: { enqueued: number; ended?: number }): P
     outcome: null,
     verdict: { kind: "done" },
     input: null,
-    output: {},
+    // A list that is kept as a page.
+    output: ["x".repeat(1_048_577)],
     error: null,
     attempts: 1,
     attempt: null,
@@ -51,6 +52,8 @@ async function known(): Promise<string[]> {
     "select run_id as id from tandem.step_results order by run_id",
   );
   expect(results).toEqual(rows);
+  const { rows: pages } = await pool.query("select distinct run_id as id from tandem.step_lists order by run_id");
+  expect(pages).toEqual(rows);
   return rows.map(({ id }) => id);
 }
 
