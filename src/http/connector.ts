@@ -1,6 +1,7 @@
 import type { LookupOptions } from "node:dns";
 import { lookup as lookUp } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
+import { rootCertificates } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import { StepError } from "../errors.ts";
@@ -27,7 +28,7 @@ export interface ConnectorParts {
   /** Under which path these connections are used, as far as our own listeners open one. */
   readonly path: string;
   readonly resolve: Resolve;
-  /** Whom to trust in the stead of those that Node trusts, as PEM. */
+  /** Whom to trust besides those that everybody trusts, as PEM. */
   readonly certificateAuthority?: string | undefined;
 }
 
@@ -47,7 +48,7 @@ export function createConnector(parts: ConnectorParts): buildConnector.connector
         timeout: connectMs,
         autoSelectFamily: true,
         lookup: createLookup(parts, port),
-        ...(certificateAuthority === undefined ? {} : { ca: certificateAuthority }),
+        ...(certificateAuthority === undefined ? {} : { ca: [...rootCertificates, certificateAuthority] }),
       });
     connectors.set(key, connector);
     return connector;

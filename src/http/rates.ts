@@ -22,16 +22,8 @@ const idleMs = 500;
 const longestReturnMs = 600_000;
 const shortestReturnMs = 250;
 
-/**
- * Calls keep a little more than their distance: each reaches the target a little earlier or later than it
- * was meant to, and a target that counts over any stretch of time must find none too many.
- */
-const spread = 1.06;
-
-/** How late a call may still go; later it takes another moment, so as not to fall together with the next ones. */
-export function lateMs({ perMs }: Rate): number {
-  return (perMs * (spread - 1)) / 2;
-}
+/** Calls keep a little more than their distance: no clock is as even as it is meant to be. */
+const spread = 1.02;
 
 const turnText = `with own as (
     select r.next_at, r.return_at, clock_timestamp() as now from tandem.connection_rates r

@@ -66,7 +66,6 @@ export async function exchangePage(
   const send = (shown: Authorization): Promise<Answer> => client.send({ ...ready, authorization: shown });
   const admission = await admit(context, connection);
   try {
-    await context.sending?.();
     const answer = await send(authorization);
     if (answer.status !== 401) return answer;
     const renewed = await renewAfter401(proving, connection, authorization);
@@ -80,7 +79,8 @@ export async function exchangePage(
 async function admit(context: OutsideContext, connection: Connection) {
   const waited = context.progress["waited"] === true;
   try {
-    return await admitCall(context, connection, waited);
+    const { sql, signal } = context;
+    return await admitCall({ sql, signal, ready: async () => context.sending?.() }, connection, waited);
   } catch (error) {
     if (!waited && error instanceof StepError) await context.save({ ...context.progress, waited: true });
     throw error;

@@ -12,23 +12,33 @@ const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 /** One value, or several under one name. Null: the name is left out. */
 const values = z.record(z.string().min(1).max(200), z.union([scalar, z.array(scalar)]));
 
-const headers = z.record(
-  z
-    .string()
-    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/, "the name of a header is letters, digits and hyphens")
-    .refine((name) => !isForbiddenHeader(name), "this header is set by the line itself: leave it out"),
-  z.union([
-    z
-      .string()
-      .max(16_384)
-      .regex(
-        /^[\t\x20-\x7e\x80-\xff]*$/,
-        "a header cannot hold line breaks, control characters, or letters beyond Latin-1",
-      ),
-    z.number(),
-    z.boolean(),
-  ]),
-);
+const headers = z
+  .record(
+    z.string(),
+    z.union([
+      z
+        .string()
+        .max(16_384)
+        .regex(
+          /^[\t\x20-\x7e\x80-\xff]*$/,
+          "a header cannot hold line breaks, control characters, or letters beyond Latin-1",
+        ),
+      z.number(),
+      z.boolean(),
+    ]),
+  )
+  .superRefine((given, context) => {
+    for (const name of Object.keys(given)) {
+      const message = faultOfName(name);
+      if (message !== undefined) context.addIssue({ code: "custom", path: [name], message });
+    }
+  });
+
+function faultOfName(name: string): string | undefined {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/.test(name))
+    return "the name of a header is letters, digits and hyphens, 200 at most";
+  return isForbiddenHeader(name) ? "this header is set by the line itself: leave it out" : undefined;
+}
 
 const part = z
   .strictObject({

@@ -1,0 +1,38 @@
+import { createHttpRequest } from "../../src/activities/http-request.ts";
+import type { StepKinds } from "../../src/activities/step-kind.ts";
+import { createHttpClient } from "../../src/http/client.ts";
+import type { SqlPool } from "../../src/sql.ts";
+import { createConnection } from "../../src/vault/connection-changes.ts";
+import type { ConnectionSettings } from "../../src/vault/connection-faults.ts";
+import type { Connection } from "../../src/vault/connections.ts";
+import { createTokens } from "../../src/vault/tokens.ts";
+import { testMasterKeys } from "./vault.ts";
+
+/** The step kind `http-request` as a worker has it. */
+export function httpKind(pool: SqlPool): StepKinds {
+  const client = createHttpClient({ own: [] });
+  const tokens = createTokens({ pool, masterKeys: testMasterKeys() });
+  return { "http-request": createHttpRequest({ client, tokens }) };
+}
+
+/** A connection to an API on loopback, without authentication where nothing else is said. */
+export async function connectTo(
+  pool: SqlPool,
+  workspaceId: string,
+  { key, baseUrl, ...settings }: { key: string; baseUrl: string } & Partial<ConnectionSettings>,
+): Promise<Connection> {
+  return createConnection(pool, {
+    workspaceId,
+    key,
+    settings: {
+      name: key,
+      baseUrl,
+      authentication: { kind: "none" },
+      headers: {},
+      allowedHosts: [new URL(baseUrl).host],
+      allowHttp: true,
+      honoursIdempotencyKey: false,
+      ...settings,
+    },
+  });
+}
