@@ -187,7 +187,12 @@ async function findItems(sql: Sql, runId: string, path: string): Promise<LoopIte
     text: "select output from tandem.step_results where run_id = $1::uuid and path = $2::text",
     values: [runId, path],
   });
-  const { items = [], list } = openedSchema.parse(rows[0]?.output);
+  return itemsOf(path, rows[0]?.output);
+}
+
+/** Where the items are, by the output of the loop's opening. */
+export function itemsOf(path: string, output: Json | undefined): LoopItems {
+  const { items = [], list } = openedSchema.parse(output);
   if (list !== undefined)
     return { list: { path: list.path, name: list.name }, count: list.count, batch: list.batch ?? 0 };
   if (Array.isArray(items)) return { inline: items };

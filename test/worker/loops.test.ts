@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { createRecords } from "../../src/crm/batch.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { definitionOf, startTestEngine, type FinishedRun } from "../support/engine.ts";
@@ -253,4 +254,43 @@ test("a branch of a parallel that fails ends the others before their next step",
   ]);
   expect(run).toMatchObject({ status: "failed", error: { code: "refused", step: "one" } });
   expect(outside.asked.get("fine")).toBeUndefined();
+});
+
+test.each([
+  { lane: "quick", kind: "ask-test", batch: undefined, counts: 400 },
+  { lane: "quick", kind: "ask-test", batch: 150, counts: 3 },
+  { lane: "ordinary", kind: "call", batch: 150, counts: 3 },
+])("a long list is gone through where it lies: $lane, batch $batch", async ({ lane, kind, batch, counts }) => {
+  const object = engine.objects.find("task")!;
+  const mark = `${lane}-${counts}`;
+  const title = (number: number): string => `${mark} ${number} ${"long ".repeat(800)}`;
+  const rows = Array.from({ length: 400 }, (_, number) => ({ title: title(number) }));
+  await createRecords(engine.writer, { object, rows, atomic: true });
+  const given = batch === undefined ? "{{ each.item.title | slice: 0, 14 }}" : "{{ each.items | size }}";
+  const run = await runOf(
+    [
+      {
+        id: "found",
+        kind: "search-records",
+        input: { object: "task", all: true, filter: { field: "title", operator: "startsWith", value: mark } },
+      },
+      {
+        id: "each",
+        kind: "iterator",
+        items: "{{ found.records }}",
+        ...(batch === undefined ? {} : { batch }),
+        steps: [
+          { id: "asked", kind, input: { name: "fine" } },
+          { id: "got", kind: "set", input: { given } },
+        ],
+        output: { given: "{{ got.given }}" },
+      },
+    ],
+    { output: { total: "{{ each.counts.total }}", given: "{{ each.results | map: 'given' }}" } },
+  );
+  expect(run).toMatchObject({ status: "completed", output: { total: counts } });
+  expect(run.steps.find(({ path }) => path === "each.open")?.output).toMatchObject({ list: { path: "found" } });
+  const { given: values } = run.output as { given: Json[] };
+  if (batch === undefined) expect(new Set(values.map((value) => String(value).split(" ")[1])).size).toBe(400);
+  else expect(values).toEqual([150, 150, 100]);
 });

@@ -1,5 +1,5 @@
-import { isJsonObject, type Json } from "../../json.ts";
-import type { ItemPages } from "../../runs/loops.ts";
+import type { Json } from "../../json.ts";
+import { itemsOf, type ItemPages } from "../../runs/loops.ts";
 import { loadRows, type KnownRow, type Needs } from "../../runs/scope.ts";
 import type { Sql } from "../../sql.ts";
 
@@ -13,9 +13,8 @@ export function createMemory(sql: Sql, runId: string) {
   return {
     pages,
     /** The items of a loop that was opened here; the ledger may not have them yet. */
-    keepItems(path: string, output: Json): void {
-      const items = isJsonObject(output) ? output["items"] : undefined;
-      if (Array.isArray(items)) pages.set(path, { inline: items });
+    keepItems(path: string, output: Json | null): void {
+      pages.set(path, itemsOf(path, output ?? {}));
     },
     remember(path: string, row: KnownRow): void {
       made.set(path, row);
