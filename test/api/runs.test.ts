@@ -12,6 +12,7 @@ const outside = createOutside({
   flaky: [fails("busy", true), says("at last")],
   broken: [fails("refused", false)],
   slow: [fails("busy", true), hangs],
+  rows: [says(Array.from({ length: 2_500 }, (_, i) => ({ i, text: "x".repeat(500) })))],
 });
 const kinds = { ...recordKinds, call: createCallKind(outside) };
 const { pool } = await createTestDatabase();
@@ -37,6 +38,50 @@ const stepsOf = (run: JsonObject): JsonObject[] => run["steps"] as JsonObject[];
 const moment = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
 
 describe("a run", () => {
+  test("counts the long lists that its steps gave, and gives their items page by page", async () => {
+    const { hook } = await install(
+      definitionOf("long-list", [
+        { id: "given", kind: "call", input: { name: "rows" } },
+        {
+          id: "even",
+          kind: "branch",
+          branches: [{ steps: [], output: { rows: "{{ given.said }}" } }],
+        },
+      ]),
+    );
+    const runId = await start(hook);
+    const run = await finish(runId);
+    expect(stepsOf(run)).toMatchObject([
+      { output: { said: { count: 2_500 } }, lists: [{ path: "given", name: "said", count: 2_500 }] },
+      {
+        output: { branch: 0, output: { rows: { count: 2_500 } } },
+        lists: [{ path: "even.output", name: "rows", count: 2_500 }],
+      },
+    ]);
+    for (const [path, name] of [
+      ["given", "said"],
+      ["even.output", "rows"],
+    ]) {
+      const items: unknown[] = [];
+      for (let cursor: unknown = ""; cursor !== null;) {
+        const query = `name=${name}&limit=200${cursor === "" ? "" : `&cursor=${String(cursor)}`}`;
+        const { body } = await call("GET", `/api/runs/${runId}/steps/${path}/list?${query}`);
+        items.push(...(body["data"] as unknown[]).map((item) => (item as JsonObject)["i"]));
+        cursor = body["nextCursor"];
+      }
+      expect(items).toEqual(Array.from({ length: 2_500 }, (_, i) => i));
+    }
+    const at = `/api/runs/${runId}/steps/given/list?name=said`;
+    expect((await call("GET", `${at}&cursor=2499`)).body).toMatchObject({ data: [{ i: 2_499 }], nextCursor: null });
+    expect((await call("GET", `${at}&cursor=9999`)).body).toEqual({ data: [], nextCursor: null });
+    expect(await call("GET", `/api/runs/${runId}/steps/given/list?name=sad`)).toMatchObject({
+      status: 404,
+      body: { code: "list-not-found" },
+    });
+    expect(await call("GET", `${at}&cursor=x`)).toMatchObject({ status: 400 });
+    expect(await call("GET", at, { key: await strangerKey() })).toMatchObject({ status: 404 });
+  });
+
   test("shows every step with its input, output and attempts, and what a branch hands out beside the branch", async () => {
     const { id, hook } = await install(
       definitionOf(
@@ -162,6 +207,9 @@ describe("a run", () => {
         ],
         input: null,
         output: null,
+        lists: [],
+        items: null,
+        log: null,
         error: expect.objectContaining({ code: "busy" }),
       },
     ]);
