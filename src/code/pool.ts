@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Log } from "../log.ts";
 import { startChild, type Child, type Reply } from "./child.ts";
-import { findLaunch } from "./launch.ts";
+import { findLaunch, type Launch } from "./launch.ts";
 import type { Answer, Request } from "./protocol.ts";
 
 /** Something for a child to do, and how far it may go. */
@@ -27,6 +27,16 @@ export interface Pool {
   stop(): Promise<void>;
 }
 
+interface PoolOptions {
+  /** How many children there may be. */
+  readonly size: number;
+  readonly log?: Log | undefined;
+  /** How children are started; by default so that they run code. */
+  readonly launch?: () => Promise<Launch>;
+}
+
+type Ended = Extract<Reply, { kind: "ended" }>;
+
 interface Slot {
   child: Child | undefined;
   jobs: number;
@@ -43,7 +53,7 @@ const watchMs = 50;
 /** How long a child may take until a run begins, however busy the machine is. */
 const setUpMs = 20_000;
 
-export function createPool({ size, log }: { size: number; log?: Log | undefined }): Pool {
+export function createPool({ size, log, launch = findLaunch }: PoolOptions): Pool {
   const free: Slot[] = Array.from({ length: size }, () => ({ child: undefined, jobs: 0, idle: undefined }));
   const slots = [...free];
   const waiting: Array<(slot: Slot) => void> = [];
@@ -82,30 +92,37 @@ export function createPool({ size, log }: { size: number; log?: Log | undefined 
   }
 
   async function work(slot: Slot, task: Task): Promise<Outcome> {
-    for (let deaths = 0; deaths < mostDeaths;) {
-      if (isStopped) throw stopped();
-      task.signal.throwIfAborted();
-      slot.child ??= await startChild(await findLaunch());
-      const done = await watch(slot.child, task);
-      slot.jobs += 1;
-      if (done.kind !== "ended") {
-        if (done.kind === "killed" || isWorn(slot, done.answer)) drop(slot);
-        return done;
-      }
-      drop(slot);
-      if (isStopped) throw stopped();
-      task.signal.throwIfAborted();
+    for (let deaths = 1; ; deaths++) {
+      const done = await tryOnce(slot, task).catch((error: unknown) => {
+        if (isStopped || task.signal.aborted || deaths === mostDeaths) throw error;
+        return { kind: "ended", how: String(error), said: "" } as const;
+      });
+      if (done.kind !== "ended") return done;
       log?.debug({ how: done.how, said: done.said }, "a process for code ended by itself");
       if (/out of memory/i.test(done.said)) return { kind: "killed", why: "memory" };
-      deaths += 1;
+      if (deaths === mostDeaths) return { kind: "killed", why: "crashed" };
     }
-    return { kind: "killed", why: "crashed" };
+  }
+
+  async function tryOnce(slot: Slot, task: Task): Promise<Outcome | Ended> {
+    refuseStopped(task);
+    slot.child ??= await startChild(await launch());
+    refuseStopped(task);
+    const done = await watch(slot.child, task);
+    slot.jobs += 1;
+    if (done.kind !== "answered" || isWorn(slot, done.answer)) drop(slot);
+    if (done.kind === "ended") refuseStopped(task);
+    return done;
+  }
+
+  function refuseStopped({ signal }: Task): void {
+    if (isStopped) throw new Error("The processes for code are being stopped.");
+    signal.throwIfAborted();
   }
 
   return {
     async run(task) {
-      task.signal.throwIfAborted();
-      if (isStopped) throw stopped();
+      refuseStopped(task);
       const slot = await acquire(task.signal);
       clearTimeout(slot.idle);
       const working = work(slot, task).finally(() => release(slot));
@@ -128,10 +145,6 @@ export function createPool({ size, log }: { size: number; log?: Log | undefined 
   };
 }
 
-function stopped(): Error {
-  return new Error("The processes for code are being stopped.");
-}
-
 function isWorn({ jobs }: Slot, answer: Answer): boolean {
   if (jobs >= mostJobs) return true;
   if ("spent" in answer && answer.spent) return true;
@@ -139,10 +152,7 @@ function isWorn({ jobs }: Slot, answer: Answer): boolean {
 }
 
 /** Asks a child, and kills it when it takes too long or too much, or when nobody wants the answer any more. */
-async function watch(
-  child: Child,
-  { request, text, ...bounds }: Task,
-): Promise<Outcome | Extract<Reply, { kind: "ended" }>> {
+async function watch(child: Child, { request, text, ...bounds }: Task): Promise<Outcome | Ended> {
   let why: "timeout" | "memory" | undefined;
   const kill = (reason: typeof why): void => {
     why ??= reason;
