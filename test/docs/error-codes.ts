@@ -29,6 +29,8 @@ export async function findCodes(): Promise<FoundCode[]> {
     for (const [, second] of callsOf(text, "new ProblemError")) add("request", second ?? "");
     for (const [, value = ""] of text.matchAll(/\bcode\b(?:\?)?(?: =|:)\s*((?:\|?\s*"[^"]*"\s*)+|`[^`]*`)/g))
       found.push(...codesIn(value).map((code) => ({ code, of: "other" as const, file })));
+    // As SQL makes an error.
+    for (const [, code = ""] of text.matchAll(/'code', '([a-z-]+)'/g)) found.push({ code, of: "other", file });
   }
   return found;
 }
