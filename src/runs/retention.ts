@@ -9,6 +9,7 @@ import { forgetAudit } from "../vault/audit.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
 import { forgetAlertMails } from "./alerts/store.ts";
 import { forgetLaunches } from "./launches/forget.ts";
+import { takeFromClosed } from "./once/settle.ts";
 import { forgetEvents } from "./record-events.ts";
 import { forgetReplays } from "./replays.ts";
 
@@ -58,6 +59,7 @@ export function createRetention({
   let timer: NodeJS.Timeout | undefined;
   const sweep = async (): Promise<void> => {
     try {
+      await takeFromClosed(pool);
       const { days: dropped, runs } = await forgetOldRuns(pool, { days });
       if (dropped + runs > 0)
         log.info({ droppedDays: dropped, runs }, `runs that closed more than ${days} days ago were forgotten`);

@@ -81,6 +81,23 @@ export async function settleOnce(
   });
 }
 
+/**
+ * Takes values from runs that are over and can be asked of: later, when they are forgotten, nobody could say
+ * whether they had acted.
+ */
+export async function takeFromClosed(sql: Sql): Promise<void> {
+  await sql.query(
+    `with closed as (
+        select v.id, v.run_id, exists (select 1 from tandem.outside_calls c
+          where c.run_id = v.run_id and c.path = v.path and c.sending_since is not null) as doubtful
+        from tandem.once_values v join tandem.runs r on r.id = v.run_id where v.state = 'held' and r.ended_at is not null
+      )
+      update tandem.once_values o set changed_at = now(), state = case when c.doubtful then 'unsure' else 'free' end,
+        generation = case when c.doubtful then o.generation else o.generation + 1 end
+      from closed c where o.id = c.id and o.state = 'held' and o.run_id = c.run_id`,
+  );
+}
+
 /** Lets the steps that wait for a value look again, after what became of it was committed. */
 export async function wakeOnce(sql: Sql, id: string): Promise<void> {
   const { rows } = await sql.query<{ runId: string; waitId: string }>({
