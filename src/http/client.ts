@@ -19,6 +19,8 @@ export interface Call extends Outgoing {
   /** What shows who asks; put on every request that stays with the first one's origin. */
   readonly authorization?: Authorization | undefined;
   readonly signal: AbortSignal;
+  /** `answered`: they are not followed, what redirects is the answer. Default: they are, five at most. */
+  readonly redirects?: "answered";
   /** For all of it, redirects included. */
   readonly timeoutMs: number;
   /** Of the body, packed and unpacked. */
@@ -81,7 +83,7 @@ export function createHttpClient({
       const incoming = await once(authorized, call, end - performance.now()).catch((error: unknown) => {
         throw acted ? asUnsure(error) : error;
       });
-      const next = redirectOf(incoming, outgoing);
+      const next = call.redirects === "answered" ? undefined : redirectOf(incoming, outgoing);
       if (next === undefined) return unpack(incoming, outgoing.url, call.maximumBytes);
       if (hops === mostRedirects)
         throw new StepError("too-many-redirects", `${call.url.host} redirects more than ${mostRedirects} times.`);

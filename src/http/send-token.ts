@@ -18,6 +18,8 @@ export function createTokenSender(client: HttpClient): SendTokenRequest {
       certificateAuthority: connection.certificateAuthority,
       // A refresh token may be good for one use: whether it was used must not be guessed.
       repeatable: false,
+      // Elsewhere is not who was asked, whatever is answered there.
+      redirects: "answered",
       signal,
       timeoutMs: answerMs,
       maximumBytes: answerBytes,
