@@ -3,6 +3,7 @@ import { isJsonObject, type Json } from "../json.ts";
 import { statementName, type Sql } from "../sql.ts";
 import type { ListCounts } from "./step-lists.ts";
 import { isoOf, summaryColumns, toSummary, type RunSummary, type SummaryRow, type Times } from "./run-list.ts";
+import { listWaits, type OpenWait } from "./waits/list.ts";
 
 /** A run with everything that it did. */
 export interface RunDetail extends RunSummary {
@@ -12,6 +13,8 @@ export interface RunDetail extends RunSummary {
   /** What it shares with the runs that wait for one another; null: nothing. */
   readonly concurrency: { readonly key: string; readonly limit: number; readonly whenBusy: string } | null;
   readonly output: Json;
+  /** What it waits for now. */
+  readonly waits: readonly OpenWait[];
   readonly steps: readonly StepDetail[];
 }
 
@@ -73,7 +76,9 @@ export async function findRun(
         'limit', r.concurrency_limit, 'whenBusy', r.when_busy) end as concurrency
     from tandem.runs r join tandem.workflows w on w.id = r.workflow_id join tandem.workflow_versions v on v.id = r.version_id
     where r.id = $2::uuid and r.workspace_id = $1::uuid`;
-  const { rows } = await sql.query<SummaryRow & Omit<RunDetail, keyof RunSummary | "steps"> & { plan: Plan | null }>({
+  const { rows } = await sql.query<
+    SummaryRow & Omit<RunDetail, keyof RunSummary | "steps" | "waits"> & { plan: Plan | null }
+  >({
     name: statementName(text),
     text,
     values: [workspaceId, runId],
@@ -82,7 +87,8 @@ export async function findRun(
   if (row === undefined) return undefined;
   const { plan, trigger, settings, concurrency, output, ...summary } = row;
   const steps = plan === null ? [] : await readSteps(sql, runId, { plan, steps: plan.steps, prefix: "" });
-  return { ...toSummary(summary), trigger, settings, concurrency, output, steps };
+  const waits = await listWaits(sql, runId);
+  return { ...toSummary(summary), trigger, settings, concurrency, output, waits, steps };
 }
 
 type ResultRow = Times<Omit<StepDetail, "attempts" | "lists" | "items">, "startedAt" | "endedAt"> & {

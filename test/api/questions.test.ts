@@ -61,6 +61,11 @@ describe("a question", () => {
       deadline: null,
       answer: null,
     });
+    const { body: shown } = await call("GET", `/api/runs/${runId}`);
+    expect(shown).toMatchObject({
+      status: "waiting",
+      waits: [{ path: "decision", kind: "question", until: null, questionId: question["id"], calledRunId: null }],
+    });
     const before = await call("GET", `/api/questions/${String(question["id"])}/answer`);
     expect([before.status, before.body["code"]]).toEqual([404, "not-answered"]);
     const answered = await answerTo(question, { approved: true, comment: "Fine" });

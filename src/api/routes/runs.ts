@@ -74,6 +74,17 @@ export const step = z
   })
   .meta({ id: "Step" });
 
+const wait = z
+  .object({
+    path: z.string().meta({ description: "The step that waits" }),
+    kind: z.enum(["retry", "timer", "question", "call", "once", "slot"]),
+    since: moment,
+    until: moment.nullable().meta({ description: "When it is over by itself; null: not by itself" }),
+    questionId: id.nullable(),
+    calledRunId: id.nullable(),
+  })
+  .meta({ id: "Wait" });
+
 const summary = z.object(summaryShape).meta({ id: "RunSummary" });
 const detail = z
   .object({
@@ -87,6 +98,7 @@ const detail = z
       .nullable()
       .meta({ description: "Its concurrency key, and what happens where that is busy" }),
     output: json,
+    waits: z.array(wait).meta({ description: "What it waits for now, the oldest 200" }),
     steps: z.array(step),
   })
   .meta({ id: "Run" });
