@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { createHttpRequest } from "../../src/activities/http-request.ts";
 import type { JsonObject } from "../../src/json.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { certificate } from "../support/certificate.ts";
-import { startGateway, type Answer } from "./gateway.ts";
+import { recordKinds } from "../support/engine.ts";
+import { hookDefinition, startGateway, type Answer } from "./gateway.ts";
 
 const { pool } = await createTestDatabase();
-const { call, strangerKey } = await startGateway(pool);
+const kinds = { ...recordKinds, "http-request": createHttpRequest() };
+const { call, install, strangerKey } = await startGateway(pool, { kinds });
 
 for (const name of ["TOKEN", "CLIENT_SECRET", "REFRESH"])
   await call("POST", "/api/secrets", { body: { name, value: `the value of ${name}` } });
@@ -223,6 +226,65 @@ test("a secret that a connection names stays", async () => {
   });
   expect((await call("DELETE", `/api/connections/${String(body["id"])}`)).status).toBe(200);
   expect((await call("DELETE", path)).status).toBe(200);
+});
+
+/** A workflow whose step, in a branch, names the connection. */
+function calling(key: string, connection: unknown): JsonObject {
+  const step = { id: "ask", kind: "http-request", input: { connection: String(connection), path: "/" } };
+  const steps = [{ id: "either", kind: "branch", branches: [{ steps: [step] }] }];
+  return hookDefinition(key, {}, { steps });
+}
+
+describe("a connection that a workflow names", () => {
+  test("must be there when it is activated", async () => {
+    const { body } = await make();
+    const { body: made } = await call("POST", "/api/workflows", {
+      body: calling("misspelt", `${String(body["key"])}x`),
+    });
+    const refused = await call("POST", `/api/workflows/${String(made["id"])}/activate`);
+    expect(refused.body).toMatchObject({
+      status: 422,
+      issues: [
+        {
+          path: "steps[0].branches[0].steps[0].input.connection",
+          message: `unknown connection "${String(body["key"])}x"; did you mean "${String(body["key"])}"?`,
+        },
+      ],
+    });
+  });
+
+  test("says where, and stays while that runs", async () => {
+    const { body } = await make();
+    const path = `/api/connections/${String(body["id"])}`;
+    const { id } = await install(calling("calls-it", body["key"]));
+    const use = { workflowId: id, workflow: "calls-it", step: "ask" };
+    expect((await call("GET", path)).body["usedBy"]).toEqual([{ ...use, active: true }]);
+    await call("PUT", `/api/workflows/${id}/draft`, { body: { ...calling("calls-it", body["key"]), name: "Again" } });
+    expect((await call("GET", path)).body["usedBy"]).toHaveLength(2);
+    expect((await call("DELETE", path)).body).toMatchObject({
+      status: 409,
+      code: "connection-in-use",
+      detail: `Active workflows use ${String(body["key"])}: calls-it (ask). Deactivate them, or let them use another connection.`,
+    });
+    await call("POST", `/api/workflows/${id}/deactivate`);
+    expect((await call("DELETE", path)).status).toBe(200);
+    expect((await call("POST", `/api/workflows/${id}/activate`)).status).toBe(422);
+  });
+
+  test("is there, or the workflow is not active, when both are asked for at once", async () => {
+    for (let round = 0; round < 10; round++) {
+      const { body } = await make();
+      const { body: made } = await call("POST", "/api/workflows", { body: calling(`races-${round}`, body["key"]) });
+      const [activated, deleted] = await Promise.all([
+        call("POST", `/api/workflows/${String(made["id"])}/activate`),
+        call("DELETE", `/api/connections/${String(body["id"])}`),
+      ]);
+      expect([
+        [200, 409],
+        [422, 200],
+      ]).toContainEqual([activated.status, deleted.status]);
+    }
+  });
 });
 
 test("what is not there cannot be found, changed or deleted", async () => {

@@ -237,7 +237,7 @@ describe("a secret", () => {
     await expect(deleteSecret(pool, { workspaceId, id })).rejects.toMatchObject({
       status: 409,
       code: "secret-in-use",
-      message: `Triggers of active workflows use ${name}: keeps-it (hook). Deactivate them, or let them use another secret.`,
+      message: `Active workflows use ${name}: keeps-it (hook). Deactivate them, or let them use another secret.`,
     });
     await pool.query("update tandem.workflows set status = 'inactive' where id = $1", [workflowId]);
     expect(await deleteSecret(pool, { workspaceId, id })).toMatchObject({ id, name });
