@@ -22,7 +22,7 @@ const looping = {
   name: "A loop over many items",
   triggers: [{ id: "post", kind: "webhook" }],
   steps: [
-    { id: "found", kind: "search-records", input: { object: "task", all: true, fields: ["title"] } },
+    { id: "found", kind: "search-records", input: { object: "task", all: true, fields: ["title", "dueAt"] } },
     {
       id: "each",
       kind: "iterator",
@@ -52,7 +52,12 @@ const looping = {
                   input: {
                     object: "person",
                     match: ["emails"],
-                    values: { jobTitle: "Looped", emails: { primaryEmail: "{{ each.item.title }}" } },
+                    // A date is no company: what has one is refused.
+                    values: {
+                      jobTitle: "Looped",
+                      emails: { primaryEmail: "{{ each.item.title }}" },
+                      companyId: "{{ each.item.dueAt | optional }}",
+                    },
                   },
                 },
               ],
@@ -109,14 +114,15 @@ export async function measureLoops(say: (sentence: string) => void): Promise<Loo
 
 async function makeTasks(product: Product): Promise<void> {
   for (let from = 0; from < items; from += batch) {
-    const rows = Array.from({ length: batch }, (_, n) => ({ title: titleOf(from + n) }));
+    const rows = Array.from({ length: batch }, (_, n) => taskOf(from + n));
     const { status } = await product.call("POST", "/rest/batch/tasks", rows);
     if (status !== 201) throw new Error(`A batch of tasks was answered with ${status}.`);
   }
 }
 
-function titleOf(number: number): string {
-  return number === bad ? "no address" : `item-${number}@loop.example`;
+function taskOf(number: number): object {
+  const title = `item-${number}@loop.example`;
+  return number === bad ? { title, dueAt: "2026-01-01T00:00:00.000Z" } : { title };
 }
 
 async function readLoop(product: Product, id: string): Promise<z.output<typeof run>> {
