@@ -14,6 +14,7 @@ export const batchPolicy = {
   ...recordPolicy,
   timeoutMs: longMs,
   quick: () => false,
+  inParts: true,
   byReference: ["records"],
 } as const;
 

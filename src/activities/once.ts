@@ -43,7 +43,7 @@ export interface OnceStep {
    * Asks for the value before the step acts. What it gives is the step's outcome: another's deed, or that the
    * run waits. Undefined: the step may act. Throws StepError where it is not known whether that was done.
    */
-  take(value: string, effect: StepKind["effect"]): Promise<Performed | Waiting | undefined>;
+  take(value: string, kind: StepKind): Promise<Performed | Waiting | undefined>;
   /** Under which its change of records is made; undefined: it is made each time. */
   key(): OnceKey | undefined;
   /** The Idempotency-Key of its call. */
@@ -67,12 +67,13 @@ export function createOnceStep(pool: SqlPool, { run, key, path, step }: Trying):
   let held: { id: string; key: string } | undefined;
   let earlier: OnceDone | undefined;
 
-  async function take(value: string, effect: StepKind["effect"]): Promise<Performed | Waiting | undefined> {
+  async function take(value: string, kind: StepKind): Promise<Performed | Waiting | undefined> {
     asked = { workspaceId: run.workspace.id, workflowId: run.workflowId, stepId: step.id, value };
-    // A change of records takes the value with the change, in one transaction (`createOnceSeal`).
-    if (effect === "record" && mayAct(await findStanding(pool, asked, { runId: key.runId, path }))) return undefined;
+    // A change of records takes the value with the change, if that is one transaction (`createOnceSeal`).
+    const takesLater = kind.effect === "record" && kind.inParts !== true;
+    if (takesLater && mayAct(await findStanding(pool, asked, { runId: key.runId, path }))) return undefined;
     const taken = await takeOnce(pool, asked, {
-      ...{ key, path, beside: step.beside === true, resends: effect === "outside" },
+      ...{ key, path, beside: step.beside === true, resends: kind.effect === "outside" },
     });
     switch (taken.kind) {
       case "held":

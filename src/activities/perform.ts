@@ -26,7 +26,7 @@ export interface Performance {
   /** The seal for a step that changes records, given its resolved input. */
   seal(input: Json): Seal;
   /** Asks for the value under which an effect is done once; the quick lane does no such step. */
-  once?(value: string, effect: StepKind["effect"]): Promise<Performed | Waiting | undefined>;
+  once?(value: string, kind: StepKind): Promise<Performed | Waiting | undefined>;
   /** The item that the node closes. */
   readonly closing?: Closing;
   /** How a step that acts outside is done; the quick lane has none and is never asked. */
@@ -136,7 +136,7 @@ async function performEffect(
 ): Promise<Performed | Waiting> {
   const kind = getKind(performance.kinds, step);
   const once = onceValueOf(node, performance.evaluation);
-  const earlier = once === undefined ? undefined : await performance.once?.(once, kind.effect);
+  const earlier = once === undefined ? undefined : await performance.once?.(once, kind);
   if (earlier !== undefined) return earlier;
   const resolved = node.input?.evaluate(performance.evaluation) ?? {};
   const parsed = kind.input.safeParse(resolved);

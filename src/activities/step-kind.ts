@@ -112,6 +112,8 @@ export interface ReadKind<Input> extends StepKindBase<Input> {
 /** Changes records. Seals its own result in the statement or transaction that makes the change. */
 export interface RecordKind<Input> extends StepKindBase<Input> {
   readonly effect: "record";
+  /** It may commit in several transactions: what is done once under a value is taken before the first. */
+  readonly inParts?: true;
   run(context: StepContext, input: Input, seal: Seal): Promise<Sealed>;
 }
 

@@ -38,6 +38,7 @@ export async function endPerformed(end: TryEnd, performed: Performed | Waiting):
   }
   if (performed.sealed) {
     environment.recordsChanged();
+    await once.wake();
     return answerOf(performed);
   }
   const clean = guard?.performed(performed) ?? performed;

@@ -205,6 +205,30 @@ describe("a change of records that is done once under a value", () => {
   });
 });
 
+test("records that are written in several transactions are written by one of two runs at once", async () => {
+  const { start, values } = await workflowOf("once-batch", [
+    {
+      id: "write",
+      kind: "batch-upsert-records",
+      // Nothing to match by: what is written twice is there twice.
+      input: { object: "company", records: "{{ trigger.body.records }}" },
+      once,
+    },
+  ]);
+  const records = Array.from({ length: 450 }, (_, i) => ({ name: `Once in parts ${i}` }));
+  const runs = await Promise.all([start("7", { records }), start("7", { records })]);
+  const ended = await Promise.all(runs.map((id) => engine.finished(id)));
+  expect(ended.map(({ steps }) => steps[0]?.status).toSorted()).toEqual(["already-done", "done"]);
+  expect(ended.map(({ steps }) => steps[0]?.output)).toEqual(
+    [1, 2].map(() => ({ created: 450, updated: 0, unchanged: 0, refused: [], ids: { count: 450 } })),
+  );
+  const { rows } = await pool.query(
+    `select count(*) from ${objects.find("company")?.table} where name like 'Once in parts %'`,
+  );
+  expect(rows).toEqual([{ count: 450 }]);
+  expect(await values()).toMatchObject([{ state: "done" }]);
+});
+
 describe("a value", () => {
   test.each([
     ["{{ trigger.body.id }}", { id: "" }, "1 to 500"],
