@@ -1,3 +1,4 @@
+import type { HttpParts } from "../activities/http/exchange.ts";
 import type { StepKinds } from "../activities/step-kind.ts";
 import type { SqlPool } from "../sql.ts";
 import type { TriggerKinds } from "../triggers/trigger-kind.ts";
@@ -8,6 +9,7 @@ import { admissionEndpoints } from "./routes/admission.ts";
 import { alertEndpoints } from "./routes/alerts.ts";
 import { apiKeyEndpoints } from "./routes/api-keys.ts";
 import { auditEndpoints } from "./routes/audit.ts";
+import { connectionTestEndpoints } from "./routes/connection-tests.ts";
 import { connectionEndpoints } from "./routes/connections.ts";
 import { deliveryEndpoints } from "./routes/deliveries.ts";
 import { exportEndpoints } from "./routes/exports.ts";
@@ -41,6 +43,8 @@ export interface EndpointParts {
   readonly quickLane: boolean;
   readonly vault: Vault;
   readonly audit: Audit;
+  /** What connections are tried with. */
+  readonly http: HttpParts;
   /** Says that there are deliveries to replay. */
   readonly ringReplays?: (() => void) | undefined;
 }
@@ -73,6 +77,7 @@ export function createEndpoints(parts: EndpointParts): Endpoint[] {
     ...auditEndpoints(parts),
     ...secretEndpoints({ pool, vault }),
     ...connectionEndpoints(pool),
+    ...connectionTestEndpoints(parts),
     ...workspaceEndpoints({ pool, vault, catalog: { kinds, triggerKinds, quickLane } }),
     ...mailboxEndpoints(pool),
   ];

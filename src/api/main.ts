@@ -1,5 +1,7 @@
 import { createStepKinds } from "../activities/registry.ts";
 import { getDatabaseUrl, masterKeySource, publicUrl, readConfig } from "../config.ts";
+import { createHttpClient } from "../http/client.ts";
+import { ownListenersOf } from "../http/own-listeners.ts";
 import { createLog } from "../log.ts";
 import { createMailbox } from "../mailbox/mailbox.ts";
 import { createCode } from "../code/code.ts";
@@ -9,6 +11,7 @@ import { createGatewayPool } from "./pool.ts";
 import { createFinishedRuns } from "../runs/finished.ts";
 import { triggerKinds } from "../triggers/registry.ts";
 import { readMasterKeys } from "../vault/master-keys.ts";
+import { createTokens } from "../vault/tokens.ts";
 import { createVault } from "../vault/vault.ts";
 import { createApp } from "./app.ts";
 import { createAudit } from "./audit.ts";
@@ -37,6 +40,9 @@ const masterKeys = await readMasterKeys(masterKeySource(config)).catch((error: u
   return shutdown.end(1);
 });
 const vault = createVault({ pool, masterKeys, log });
+
+const client = createHttpClient({ own: ownListenersOf(config) });
+shutdown.defer("the lines to outside APIs", () => client.close());
 
 if (config.MAILBOX_SMTP_PORT !== undefined) {
   const mailbox = createMailbox({ pool, port: config.MAILBOX_SMTP_PORT, log });
@@ -68,6 +74,7 @@ const app = createApp({
     quickLane: config.QUICK_LANE,
     vault,
     audit,
+    http: { client, tokens: createTokens({ pool, masterKeys, log }) },
     ringReplays: () => replays.ring(),
   }),
 });

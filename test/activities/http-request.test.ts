@@ -57,7 +57,6 @@ describe("a request", () => {
     const url = new URL(asked?.url ?? "", api.url);
     expect(url.pathname).toBe("/v1/people/a%2Fb%3Fc%3Dd%26e");
     expect([...url.searchParams]).toEqual([
-      ["tenant", "7"],
       ["q", "a/b?c=d&e"],
       ["tag", "a"],
       ["tag", "b"],

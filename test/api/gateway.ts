@@ -13,6 +13,7 @@ import { createFinishedRuns } from "../../src/runs/finished.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createTestWorkspace, recordKinds } from "../support/engine.ts";
 import { createTestGate } from "../support/gate.ts";
+import { httpParts } from "../support/http.ts";
 import { createTestKey, createTestVault } from "../support/vault.ts";
 
 /** What a request was answered with; `body` is the parsed JSON, `text` all of it. */
@@ -104,6 +105,7 @@ export async function serveGateway(
       quickLane: true,
       vault,
       audit,
+      http: httpParts(pool),
       ringReplays: () => replays.ring(),
     }),
   });

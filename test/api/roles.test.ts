@@ -8,6 +8,7 @@ import { kinds } from "../catalog/support.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { recordKinds } from "../support/engine.ts";
 import { createTestGate } from "../support/gate.ts";
+import { httpParts } from "../support/http.ts";
 import { createTestKey, createTestVault } from "../support/vault.ts";
 import { startGateway, type Answer } from "./gateway.ts";
 import { allRoutes } from "./isolation/routes.ts";
@@ -23,6 +24,7 @@ const endpoints = createEndpoints({
   quickLane: true,
   vault: createTestVault(pool),
   audit: createTestGate(pool).audit,
+  http: httpParts(pool),
 });
 
 const keyOf = async (wanted: object): Promise<string> =>

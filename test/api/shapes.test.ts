@@ -5,6 +5,7 @@ import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { recordKinds } from "../support/engine.ts";
 import { createTestGate } from "../support/gate.ts";
+import { httpParts } from "../support/http.ts";
 import { createTestVault } from "../support/vault.ts";
 import { hookDefinition, startGateway } from "./gateway.ts";
 
@@ -18,6 +19,7 @@ const endpoints = createEndpoints({
   quickLane: true,
   vault: createTestVault(pool),
   audit: createTestGate(pool).audit,
+  http: httpParts(pool),
 });
 const reads = endpoints.filter(
   ({ method, path, givesFile }) => method === "get" && givesFile === undefined && !path.startsWith("/api/mailbox/"),

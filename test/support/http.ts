@@ -1,4 +1,5 @@
 import { createHttpRequest } from "../../src/activities/http-request.ts";
+import type { HttpParts } from "../../src/activities/http/exchange.ts";
 import type { StepKinds } from "../../src/activities/step-kind.ts";
 import { createHttpClient } from "../../src/http/client.ts";
 import type { SqlPool } from "../../src/sql.ts";
@@ -8,11 +9,14 @@ import type { Connection } from "../../src/vault/connections.ts";
 import { createTokens } from "../../src/vault/tokens.ts";
 import { testMasterKeys } from "./vault.ts";
 
+/** What outside APIs are called with. */
+export function httpParts(pool: SqlPool): HttpParts {
+  return { client: createHttpClient({ own: [] }), tokens: createTokens({ pool, masterKeys: testMasterKeys() }) };
+}
+
 /** The step kind `http-request` as a worker has it. */
 export function httpKind(pool: SqlPool): StepKinds {
-  const client = createHttpClient({ own: [] });
-  const tokens = createTokens({ pool, masterKeys: testMasterKeys() });
-  return { "http-request": createHttpRequest({ client, tokens }) };
+  return { "http-request": createHttpRequest(httpParts(pool)) };
 }
 
 /** A connection to an API on loopback, without authentication where nothing else is said. */

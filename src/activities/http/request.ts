@@ -141,7 +141,6 @@ function joined({ baseUrl, key }: Connection, path: string, reach: Reach): URL {
   const url = parseTarget(`${base.origin}${root}${rest === "" || rest.startsWith("?") ? rest : `/${rest}`}`, reach);
   if (url.origin !== base.origin || !(url.pathname === root || url.pathname.startsWith(`${root}/`)))
     throw new StepError("invalid-url", `The path leads out of the base URL of the connection "${key}".`);
-  for (const [name, value] of base.searchParams) if (!url.searchParams.has(name)) url.searchParams.append(name, value);
   return url;
 }
 

@@ -177,6 +177,7 @@ const bodies: Readonly<Record<string, Json>> = {
   "PUT /api/secrets/{id}": { value: "Of the stranger", overlap: "0s" },
   "POST /api/connections": { key: "isolated", baseUrl: "https://stranger.example" },
   "PATCH /api/connections/{id}": { name: "Taken over" },
+  "POST /api/connections/{id}/test": { path: "/" },
   "POST /api/workspaces": { name: "Of the stranger" },
   "POST /rest/{plural}": person,
   "PATCH /rest/{plural}": company,

@@ -6,6 +6,7 @@ import type { SqlPool } from "../../../src/sql.ts";
 import { triggerKinds } from "../../../src/triggers/registry.ts";
 import { recordKinds } from "../../support/engine.ts";
 import { createTestGate } from "../../support/gate.ts";
+import { httpParts } from "../../support/http.ts";
 import { createTestVault } from "../../support/vault.ts";
 
 /** A method and a path with its parameters in braces. */
@@ -25,6 +26,7 @@ export function allRoutes(pool: SqlPool): Route[] {
     quickLane: true,
     vault: createTestVault(pool),
     audit,
+    http: httpParts(pool),
   });
   return [
     ...endpoints.map(({ method, path }) => ({ method: method.toUpperCase(), path })),
