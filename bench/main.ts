@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
 import { activate, countMails } from "./api.ts";
+import { measureCode } from "./code/main.ts";
+import { codeLines, judgeCode } from "./code/report.ts";
 import { readBusy, readCpu } from "./cpu.ts";
 import { fiveSteps, floor, withEmail } from "./definitions.ts";
 import { measureEvents } from "./events/main.ts";
@@ -29,6 +31,7 @@ const runs = { warm: 200, floor: 400, quick: 300, ordinary: 80, email: 250, sing
 /** Parts that can be measured by themselves: `npm run bench -- records`. */
 const parts = {
   runs: measureRuns,
+  code: reportCode,
   events: reportEvents,
   loops: reportLoops,
   records: reportRecords,
@@ -74,6 +77,11 @@ async function measureRuns(): Promise<Report> {
 async function reportEvents(): Promise<Report> {
   const figures = await measureEvents(say);
   return { figures, lines: eventLines(figures), judgements: judgeEvents(figures), word: "" };
+}
+
+async function reportCode(): Promise<Report> {
+  const figures = await measureCode(say);
+  return { figures, lines: codeLines(figures), judgements: judgeCode(figures), word: "" };
 }
 
 async function reportLoops(): Promise<Report> {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { writeFile } from "node:fs/promises";
+import { setPriority } from "node:os";
 import { parse } from "node:path";
 import { answerSchema, createFrameReader, writeFrame, type Answer, type Request } from "./protocol.ts";
 import type { Launch } from "./launch.ts";
@@ -20,6 +21,8 @@ export interface Child {
 
 const startMs = 30_000;
 const mostSaid = 4_000;
+/** Enough to give way, and not so much that code on a busy machine runs out of its time. */
+const niceness = 5;
 
 /** Starts a child and waits until it is ready. Throws an Error when it does not come up. */
 export async function startChild({ command, args, stackKiB }: Launch): Promise<Child> {
@@ -35,8 +38,7 @@ export async function startChild({ command, args, stackKiB }: Launch): Promise<C
   clearTimeout(timer);
   if (first.kind === "ended" || child.pid === undefined)
     throw new Error(`A process for code could not be started: ${describe(first)}`);
-  // Where memory runs out, the kernel is to take this one and not the worker.
-  if (process.platform === "linux") void writeFile(`/proc/${child.pid}/oom_score_adj`, "1000").catch(() => {});
+  giveWay(child.pid);
   return {
     pid: child.pid,
     ask(request, text, begun) {
@@ -46,6 +48,16 @@ export async function startChild({ command, args, stackKiB }: Launch): Promise<C
     },
     kill,
   };
+}
+
+/** Where the processor is busy others go first, and where memory runs out the kernel takes this one, not the worker. */
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // It has ended already, which is told otherwise.
+  }
+  if (process.platform === "linux") void writeFile(`/proc/${pid}/oom_score_adj`, "1000").catch(() => {});
 }
 
 function describe(reply: Reply): string {
