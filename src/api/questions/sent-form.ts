@@ -22,10 +22,11 @@ export function readSent(form: Form, sent: JsonObject): Json {
 export function isFlat(schema: JsonObject): boolean {
   const properties = schema["properties"];
   if (properties === undefined || !isJsonObject(properties)) return false;
-  return Object.values(properties).every(
-    (property) =>
-      isJsonObject(property) && ["string", "number", "integer", "boolean"].includes(String(property["type"])),
-  );
+  return Object.values(properties).every((property) => isJsonObject(property) && isSingle(property["type"] ?? null));
+}
+
+function isSingle(type: Json): boolean {
+  return type === "string" || type === "number" || type === "integer" || type === "boolean";
 }
 
 function valueOf(type: string, text: string): Json {
