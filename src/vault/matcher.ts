@@ -30,15 +30,34 @@ export function createMatcher(patterns: readonly string[]): (text: string) => Sp
     state.longest = pattern.length;
   }
   linkShorter(root);
+  const begins = createBeginnings(patterns);
   return (text) => {
     const spans: Array<{ start: number; end: number }> = [];
     let state = root;
     for (let i = 0; i < text.length; i++) {
+      // Of a long text nearly all is passed by here.
+      if (state === root && begins[pairAt(text, i)] === 0) continue;
       state = follow(state, text.charCodeAt(i), root);
       if (state.longest > 0) cover(spans, { start: i + 1 - state.longest, end: i + 1 });
     }
     return spans;
   };
+}
+
+/** By two units at the beginning of a pattern, as `pairAt` numbers them: whether one begins like that. */
+function createBeginnings(patterns: readonly string[]): Uint8Array {
+  const begins = new Uint8Array(0x10000);
+  for (const pattern of patterns) {
+    if (pattern.length > 1) begins[pairAt(pattern, 0)] = 1;
+    // Whatever comes after it.
+    else for (let next = 0; next < 0x100; next++) begins[pairAt(pattern + String.fromCharCode(next), 0)] = 1;
+  }
+  return begins;
+}
+
+/** Two units as one number of 16 bits: several pairs may share one. */
+function pairAt(text: string, place: number): number {
+  return ((text.charCodeAt(place) & 0xff) << 8) | (text.charCodeAt(place + 1) & 0xff);
 }
 
 function createState(): State {

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from "../json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { createMatcher } from "./matcher.ts";
 import { writtenForms } from "./written-forms.ts";
 
@@ -42,7 +42,30 @@ export function createRedactor(values: Iterable<string | Buffer>): Redactor {
 /** Bodies and results are nested no deeper than 64 levels: whoever reads them has seen to that. */
 function redactJson(value: Json, text: (given: string) => string): Json {
   if (typeof value === "string") return text(value);
-  if (Array.isArray(value)) return value.map((item) => redactJson(item, text));
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [text(key), redactJson(item, text)]));
+  if (Array.isArray(value)) return redactList(value, text);
+  return isJsonObject(value) ? redactObject(value, text) : value;
+}
+
+// What holds nothing secret stays what it is: most of what is large is so, and is not made again.
+
+function redactList(list: Json[], text: (given: string) => string): Json[] {
+  let clean: Json[] | undefined;
+  for (const [index, item] of list.entries()) {
+    const redactedItem = redactJson(item, text);
+    if (redactedItem === item) continue;
+    clean ??= [...list];
+    clean[index] = redactedItem;
+  }
+  return clean ?? list;
+}
+
+function redactObject(object: JsonObject, text: (given: string) => string): JsonObject {
+  let changed: Map<string, [string, Json]> | undefined;
+  for (const key of Object.keys(object)) {
+    const item = object[key] ?? null;
+    const entry: [string, Json] = [text(key), redactJson(item, text)];
+    if (entry[0] !== key || entry[1] !== item) (changed ??= new Map()).set(key, entry);
+  }
+  if (changed === undefined) return object;
+  return Object.fromEntries(Object.entries(object).map(([key, item]) => changed.get(key) ?? [key, item]));
 }
