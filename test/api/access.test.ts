@@ -25,6 +25,9 @@ const bodies: Readonly<Record<string, Sent>> = {
   PUT: { body: hookDefinition("none") },
   PATCH: { body: {} },
   "PUT /api/secrets/{id}": { body: { value: "a value of a secret" } },
+  "PUT /api/once/{id}": { body: { as: "free" } },
+  "PUT /api/outcomes-unknown/{id}": { body: { as: "not-done" } },
+  "POST /api/questions/{id}/answer": { body: { answer: {} } },
   "POST /api/workflows/{id}/schedules/{trigger}/backfill": {
     body: { from: "2026-03-01T00:00:00Z", to: "2026-03-02T00:00:00Z" },
   },
