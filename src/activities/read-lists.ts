@@ -63,7 +63,7 @@ export async function readLists(
     const [list] = lists;
     if (list === undefined) continue;
     if (rest !== undefined && rest.length > 0) await held.item(list, positionOf(rest[0]), read.at);
-    else if (rest !== undefined && read.chain?.filters.length === 0 && reader.byReference(read.at)) continue;
+    else if (rest !== undefined && read.chain?.filters.length === 0 && mayStayUnread(reader, read)) continue;
     else if (rest !== undefined && read.chain !== undefined && readsByPage(read.chain)) gathered.push(found);
     else for (const each of lists) await held.whole(each, read.at);
   }
@@ -75,6 +75,11 @@ export async function readLists(
       ahead.set(read.chain, await readAhead(read.chain, held.source(list, read.at), known));
   }
   return { ...known, ahead };
+}
+
+/** A list that is long is not empty: who asks that needs none of it. */
+function mayStayUnread({ byReference }: ListReader, { at, asksOnly }: PlacedRead): boolean {
+  return asksOnly === true || byReference(at);
 }
 
 /** Roots under which no step's output is. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
-import { faultOfOther, matches, operators, type Operator } from "./conditions/operators.ts";
+import { faultOfOther, matches, operators, unaryOperators, type Operator } from "./conditions/operators.ts";
 import {
   compileValue,
   ExpressionError,
@@ -152,7 +152,8 @@ function compileLeaf(source: Extract<Condition, { left: Json }>, at: string, com
   const side = (value: Json, key: string): Compiled => {
     const { compiled, issues } = compileValue(value, { at: placeOf(at, key), optional: "refused" });
     compiling.references.push(...compiled.references);
-    compiling.reads.push(...compiled.reads);
+    const asked = unaryOperators.has(source.operator) ? { asksOnly: true as const } : {};
+    compiling.reads.push(...compiled.reads.map((read) => ({ ...read, ...asked })));
     compiling.issues.push(...issues);
     return compiled;
   };

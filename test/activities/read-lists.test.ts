@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { readLists, TooManyPages } from "../../src/activities/read-lists.ts";
-import { compileValue, type Evaluation, type PathSegment } from "../../src/definition/expressions.ts";
+import { compileCondition } from "../../src/definition/conditions.ts";
+import {
+  compileValue,
+  type Compiled,
+  type Evaluation,
+  type PathSegment,
+  type Place,
+} from "../../src/definition/expressions.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { longListOf } from "../../src/runs/long-lists.ts";
 import type { RunKey } from "../../src/runs/ledger.ts";
@@ -24,23 +31,36 @@ async function found(count: number, more: JsonObject = {}): Promise<RunKey> {
   return key;
 }
 
-/** Evaluates as a step does: only what the expressions name is loaded. */
-async function evaluate(
+interface Options {
+  readonly mostPages?: number;
+  readonly byReference?: string[];
+  readonly place?: Place;
+}
+
+/** What is known where a step is done: only what its expressions name is loaded. */
+async function known(
   { runId }: RunKey,
-  source: Json,
-  { mostPages = Infinity, byReference = [] as string[] } = {},
-): Promise<Json | undefined> {
-  const { compiled } = compileValue(source, { at: "at", optional: "allowed" });
+  compiled: Pick<Compiled, "references">,
+  { mostPages = Infinity, byReference = [] }: Options,
+) {
   const subs = compiled.references.map(({ path }): PathSegment[] => path.slice(1));
   const rows = await loadRows(counting.pool, runId, [{ path: "found", subs, error: false }]);
   const row = rows.get("found");
-  const base: Evaluation = {
+  const evaluation: Evaluation = {
     lookup: ([root, ...rest]) => (root === "found" && row !== undefined ? readKnown(row, rest) : undefined),
     timeZone: "UTC",
     now: new Date(0),
   };
   const reader = { sql: counting.pool, runId, mostPages, byReference: (at: string) => byReference.includes(at) };
-  return compiled.evaluate(await readLists(reader, compiled.reads, base));
+  return { evaluation, reader };
+}
+
+/** Evaluates as a step does. */
+async function evaluate(key: RunKey, source: Json, options: Options = {}): Promise<Json | undefined> {
+  const { place = "data" } = options;
+  const { compiled } = compileValue(source, { at: "at", optional: "allowed", place });
+  const { evaluation, reader } = await known(key, compiled, options);
+  return compiled.evaluate(await readLists(reader, compiled.reads, evaluation));
 }
 
 test("what is in a long list can be read as if it were short", async () => {
@@ -107,6 +127,17 @@ describe("bytes that are read", () => {
 
   let kept: Promise<RunKey> | undefined;
   const big = (): Promise<RunKey> => (kept ??= found(20_000));
+});
+
+test("whether a long list is empty needs none of it", async () => {
+  const key = await found(3_000);
+  const { compiled } = compileCondition({ left: "{{ found.records }}", operator: "isNotEmpty" }, { at: "when" });
+  const before = counting.bytes();
+  const { evaluation, reader } = await known(key, compiled, {});
+  expect(compiled.evaluate(await readLists(reader, compiled.reads, evaluation))).toBe(true);
+  const text = "{% if found.records %}some{% else %}none{% endif %}";
+  expect(await evaluate(key, text, { place: "text" })).toBe("some");
+  expect(counting.bytes() - before).toBeLessThan(10_000);
 });
 
 test("a list of more than 64 MiB is read page by page, or not at all", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { firstIdAt } from "../../src/ids.ts";
 import { createPartitions } from "../../src/migrations.ts";
-import { sealRows } from "../../src/runs/ledger.ts";
+import { sealRows, type StepRow } from "../../src/runs/ledger.ts";
 import { forgetEvents } from "../../src/runs/record-events.ts";
 import { forgetOldRuns } from "../../src/runs/retention.ts";
 import { createTestDatabase } from "../support/database.ts";
@@ -21,7 +21,7 @@ async function run({ enqueued, ended }: { enqueued: number; ended?: number }): P
   const id = firstIdAt(new Date(at.getTime() + ++made));
   await enqueue(pool, { ...workflow, id });
   await pool.query("update tandem.runs set status = 'running', started_at = now() where id = $1", [id]);
-  const row = {
+  const row: StepRow = {
     path: "x",
     kind: "set",
     status: "done",
@@ -36,7 +36,7 @@ async function run({ enqueued, ended }: { enqueued: number; ended?: number }): P
     lane: "quick",
     startedAt: at,
     endedAt: at,
-  } as const;
+  };
   await sealRows(pool, { runId: id, fence: 1 }, [row]);
   if (ended !== undefined)
     await pool.query("update tandem.runs set status = 'completed', ended_at = $2 where id = $1", [

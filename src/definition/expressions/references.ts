@@ -7,6 +7,8 @@ export interface Read {
   readonly operand: Path;
   /** The expression that begins with it, where that means the same wherever it is evaluated: not inside a `for`. */
   readonly chain: Chain | undefined;
+  /** It is only asked whether there is something: of a list none of its items is needed. */
+  readonly asksOnly?: true;
 }
 
 /** Every path that these parts read, without the names that their own `for` makes. */
@@ -55,6 +57,7 @@ interface Walk {
   readonly locals: ReadonlySet<PathSegment>;
   /** Of the operand that is walked to. */
   readonly chain?: Chain | undefined;
+  readonly asksOnly?: true;
 }
 
 function walkParts(parts: Parts, walk: Walk): void {
@@ -92,7 +95,7 @@ function walkParts(parts: Parts, walk: Walk): void {
 function walkTest(test: Test, walk: Walk): void {
   switch (test.kind) {
     case "chain":
-      walkChain(test, walk);
+      walkChain(test, test.filters.length === 0 ? { ...walk, asksOnly: true } : walk);
       break;
     case "not":
       walkTest(test.test, walk);
@@ -131,5 +134,6 @@ function walkOperand(operand: Operand, tolerant: boolean, walk: Walk): void {
   const [root] = fixed;
   if (root === undefined || walk.locals.has(root)) return;
   if (root === "now" && operand.segments.length === 1) return;
-  walk.reads.push({ path: fixed, tolerant, operand, chain: walk.chain });
+  const asked = walk.asksOnly === true ? { asksOnly: true as const } : {};
+  walk.reads.push({ path: fixed, tolerant, operand, chain: walk.chain, ...asked });
 }
