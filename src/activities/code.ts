@@ -61,6 +61,7 @@ export function createCodeStep(code: Code | undefined): ReadKind<Input> {
     output: json,
     fixed: ["source", "gives", "limits"],
     places: { source: "verbatim", gives: "verbatim" },
+    declared: { by: "gives", at: [] },
     sample: {
       input: {
         data: { prices: [12.5, 7.5] },

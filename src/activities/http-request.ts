@@ -39,7 +39,8 @@ export function createHttpRequest(parts?: HttpParts): OutsideKind<HttpInput, Sto
       complete: z.boolean().optional(),
     }),
     fixed: ["connection", "method", "success", "pagination", "gives"],
-    places: { url: "address", path: "url", headers: "header", text: "text" },
+    places: { url: "address", path: "url", headers: "header", text: "text", gives: "verbatim" },
+    declared: { by: "gives", at: ["body"] },
     sample: {
       input: { connection: "billing", path: "/invoices", query: { status: "open" } },
       output: { status: 200, headers: { "content-type": "application/json" }, body: { invoices: [] } },

@@ -84,6 +84,8 @@ interface StepKindBase<Input> {
    * `["first"]`; `*` is any item of a list.
    */
   readonly records?: ReadonlyArray<readonly string[]>;
+  /** The key of the input that declares, as JSON Schema, the part of the output that `at` leads to. */
+  readonly declared?: { readonly by: string; readonly at: readonly string[] };
   /** An input and what it gives, for docs and tests. */
   readonly sample: { readonly input: JsonObject; readonly output: Json };
   /** What activation refuses beyond the shape: unknown objects, fields, options. `at` is the input's place. */

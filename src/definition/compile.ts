@@ -1,6 +1,6 @@
 import type { StepKind, StepKinds } from "../activities/step-kind.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
-import { textOf, type Json, type JsonObject } from "../json.ts";
+import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import { controlPolicy, isQuick, retryOf, timeoutOf } from "./compile/policies.ts";
 import { compileCondition } from "./conditions.ts";
 import { compileValue, type Compiled } from "./expressions.ts";
@@ -34,6 +34,8 @@ export interface CompiledNode {
   readonly once?: Compiled;
   /** Of an effect that gives records: of which object, and where. */
   readonly records?: { readonly object: string; readonly paths: ReadonlyArray<readonly string[]> };
+  /** Of an effect whose input declares what it gives: the JSON Schema, and of which part of the output it is. */
+  readonly declared?: { readonly schema: JsonObject; readonly at: readonly string[] };
   /** Of `set`, `output` and an item's end: the keys of the values. */
   readonly gives?: readonly string[];
   /** Of a filter. */
@@ -134,7 +136,8 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
       ...onError,
     };
     const once = source.once === undefined ? {} : { once: value(source.once, placeOf(at, "once")) };
-    nodes[node] = { step, at, input: compileInput(source.input, at, kind), ...once, ...recordsOf(kind, source.input) };
+    const told = { ...recordsOf(kind, source.input), ...declaredOf(kind, source.input) };
+    nodes[node] = { step, at, input: compileInput(source.input, at, kind), ...once, ...told };
     return step;
   }
 
@@ -286,4 +289,10 @@ function areQuick(steps: readonly PlanStep[]): boolean {
 function recordsOf(kind: StepKind | undefined, input: JsonObject): Pick<CompiledNode, "records"> {
   const object = textOf(input["object"]);
   return kind?.records === undefined || object === undefined ? {} : { records: { object, paths: kind.records } };
+}
+
+function declaredOf(kind: StepKind | undefined, input: JsonObject): Pick<CompiledNode, "declared"> {
+  const schema = kind?.declared === undefined ? undefined : input[kind.declared.by];
+  if (kind?.declared === undefined || schema === undefined || !isJsonObject(schema)) return {};
+  return { declared: { schema, at: kind.declared.at } };
 }

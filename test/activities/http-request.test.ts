@@ -192,6 +192,21 @@ describe("an answer", () => {
     expect(run.steps[0]?.output).toMatchObject({ body: { id: "7" } });
   });
 
+  it("that gives declares is what later steps may read of it", async () => {
+    const gives = {
+      type: "object",
+      properties: { customer: { type: "object", properties: { name: { type: "string" } } } },
+    };
+    const asks = { id: "ask", kind: "http-request", input: { url: "https://api.example/", gives } };
+    const reads = (path: string) =>
+      tandem.activate(
+        definitionOf(`reads-${(made += 1)}`, [asks, { id: "x", kind: "set", input: { y: `{{ ${path} }}` } }]),
+      );
+    await reads("ask.body.customer.name");
+    await expect(reads("ask.body.custmer")).rejects.toThrow(/"ask.body" gives no "custmer"; did you mean "customer"/);
+    await expect(reads("ask.body.customer.nmae")).rejects.toThrow(/did you mean "name"/);
+  });
+
   it("has at most so many bytes as the step takes", async () => {
     const api = await startApi((_, response) => response.end("x".repeat(2_048)));
     expect(errorOf(await ask(api.url, { maximumBytes: 1_024 }))).toMatchObject({ code: "response-too-large" });

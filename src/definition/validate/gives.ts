@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { StepKinds } from "../../activities/step-kind.ts";
+import { isJsonObject, type Json } from "../../json.ts";
 import type { CompiledNode } from "../compile.ts";
 import type { PlanStep } from "../plan.ts";
 
@@ -37,7 +38,7 @@ export function givenBy(node: CompiledNode, nodes: readonly CompiledNode[], kind
     return step.onError === undefined ? own : afterErrors(own, handedOut(step.onError.steps ?? [], nodes));
   }
   if (step.control === "filter") return new Map(named("passed"));
-  const own = step.control === "values" ? keysOf(node.gives ?? []) : keysOfSchema(kinds[step.kind]?.output);
+  const own = step.control === "values" ? keysOf(node.gives ?? []) : keysOfEffect(node, kinds[step.kind]?.output);
   if (step.onError === undefined || own === undefined) return own;
   return afterErrors(own, handedOut(step.onError.steps ?? [], nodes));
 }
@@ -60,6 +61,30 @@ function handedOut(block: readonly PlanStep[], nodes: readonly CompiledNode[]): 
 
 function named(name: string): Array<[string, Known]> {
   return [[name, { keys: undefined, sure: true }]];
+}
+
+function keysOfEffect({ declared }: CompiledNode, schema: z.core.$ZodType | undefined): Keys {
+  const own = keysOfSchema(schema);
+  return declared === undefined ? own : withDeclared(own, declared.at, keysOfDeclared(declared.schema));
+}
+
+/** What is known, with what is declared of the part of it that `at` leads to. */
+function withDeclared(known: Keys, [key, ...rest]: readonly string[], declared: Keys): Keys {
+  if (key === undefined) return declared;
+  if (known === undefined) return undefined;
+  const inner = known.get(key);
+  return new Map([...known, [key, { sure: inner?.sure ?? true, keys: withDeclared(inner?.keys, rest, declared) }]]);
+}
+
+/**
+ * The properties that a JSON Schema declares, unless it says that there are others. They are checked when
+ * the step runs; whether one that is not required is there is seen then.
+ */
+function keysOfDeclared(schema: Json | undefined): Keys {
+  if (schema === undefined || !isJsonObject(schema)) return undefined;
+  const { properties, additionalProperties = false } = schema;
+  if (properties === undefined || !isJsonObject(properties) || additionalProperties !== false) return undefined;
+  return new Map(Object.entries(properties).map(([name, part]) => [name, { keys: keysOfDeclared(part), sure: true }]));
 }
 
 /** An object's keys, if its schema lets no others through. */
