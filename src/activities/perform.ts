@@ -3,7 +3,7 @@ import type { Evaluation, Reference } from "../definition/expressions.ts";
 import { kindOf } from "../definition/expressions/values.ts";
 import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan.ts";
 import { StepError } from "../errors.ts";
-import type { Json } from "../json.ts";
+import { isJsonObject, type Json } from "../json.ts";
 import type { StepFailure, StepRow } from "../runs/ledger.ts";
 import { itemAt, mostItems, referTo } from "../runs/loops.ts";
 import { longListOf } from "../runs/long-lists.ts";
@@ -168,11 +168,17 @@ async function performEffect(
     status: outcome.status ?? "done",
     outcome: outcome.outcome,
     verdict: ("verdict" in outcome ? outcome.verdict : undefined) ?? done,
-    input: resolved,
+    input: withoutVerbatim(kind, resolved),
     output: outcome.output,
     ...(log === undefined ? {} : { log }),
     ...(lists === undefined ? {} : { lists }),
   };
+}
+
+/** What is taken as it was written stands in the version: a run, or each item of a loop, need not keep it again. */
+function withoutVerbatim({ places = {} }: StepKind, resolved: Json): Json {
+  if (!isJsonObject(resolved)) return resolved;
+  return Object.fromEntries(Object.entries(resolved).filter(([key]) => places[key] !== "verbatim"));
 }
 
 /** What does not seal itself. */

@@ -55,7 +55,14 @@ test("what the function returns is read by later steps, and what it printed is k
     { output: { doubled: "{{ after.doubled }}" } },
   );
   expect(finished).toMatchObject({ status: "completed", output: { doubled: 4.6 } });
-  expect(finished.steps[0]).toMatchObject({ kind: "code", lane: "ordinary", output: { total: 2.3 }, attempts: 1 });
+  expect(finished.steps[0]).toMatchObject({
+    kind: "code",
+    lane: "ordinary",
+    output: { total: 2.3 },
+    attempts: 1,
+  });
+  // The source stands in the version.
+  expect(finished.steps[0]?.input).toEqual({ data: { lines: expect.anything() as Json } });
   const { rows } = await pool.query("select log from tandem.step_results where run_id = $1 and path = 'reckon'", [
     finished.id,
   ]);
@@ -223,4 +230,18 @@ test("other steps go on while hostile code runs", async () => {
   );
   expect(rows[0]?.open).toBeGreaterThan(0);
   for (const id of bombs) expect((await engine.finished(id, 60_000)).error).toMatchObject({ code: "code-timeout" });
+});
+
+test("what other steps read of a declared result is checked before activation", async () => {
+  const gives = { type: "object", properties: { total: { type: "number" } }, required: ["total"] };
+  const reckon = codeStep("export default () => ({ total: 1 });", { gives });
+  const reading = (path: string): JsonObject => ({ id: "after", kind: "set", input: { a: `{{ reckon.${path} }}` } });
+  expect((await run([reckon, reading("total")])).status).toBe("completed");
+  made += 1;
+  const { body } = await gateway.call("POST", "/api/workflows", {
+    body: definitionOf(`code-${made}`, [reckon, reading("totl")]),
+  });
+  expect(body["issues"]).toEqual([
+    { path: "steps[1].input.a", message: '"reckon" gives no "totl"; did you mean "total"?' },
+  ]);
 });
