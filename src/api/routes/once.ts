@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { changeOnce, listOnce } from "../../runs/once/list.ts";
+import { changeOnce, getOnce, listOnce } from "../../runs/once/list.ts";
 import { listUnknownOutcomes, settleUnknown } from "../../runs/unknown-outcomes.ts";
 import type { SqlPool } from "../../sql.ts";
 import { launchedByKey } from "../auth.ts";
@@ -71,6 +71,17 @@ export function onceEndpoints(pool: SqlPool): Endpoint[] {
         const found = await listOnce(pool, { ...narrowed, before, workspaceId: workspace.id, limit: limit + 1 });
         return { body: toPage(found, limit) };
       },
+    }),
+    defineEndpoint({
+      method: "get",
+      path: "/api/once/{id}",
+      tag: "Once",
+      summary: "One of these values",
+      params: idParams,
+      answers: { 200: once },
+      handle: async ({ workspace, params }) => ({
+        body: await getOnce(pool, { workspaceId: workspace.id, id: params.id }),
+      }),
     }),
     defineEndpoint({
       method: "put",

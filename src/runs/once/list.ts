@@ -64,6 +64,21 @@ export async function listOnce(sql: Sql, query: OnceQuery): Promise<OnceEntry[]>
   return rows.map(toEntry);
 }
 
+/** One of a workspace's values. Throws ProblemError 404. */
+export async function getOnce(sql: Sql, { workspaceId, id }: { workspaceId: string; id: string }): Promise<OnceEntry> {
+  return toEntry(await getRow(sql, { workspaceId, id }));
+}
+
+async function getRow(sql: Sql, { workspaceId, id }: { workspaceId: string; id: string }): Promise<Row> {
+  const { rows } = await sql.query<Row>({
+    name: "get_once",
+    text: `select ${entryColumns} from ${entries} e where e.id = $2::uuid and e.state <> 'free'`,
+    values: [workspaceId, id],
+  });
+  if (rows[0] !== undefined) return rows[0];
+  throw new ProblemError(404, "once-not-found", `There is no value ${id} under which anything was done.`);
+}
+
 /** What becomes of a value by a person's word. */
 export interface OnceChange {
   readonly as: "done" | "free";
@@ -86,13 +101,7 @@ export async function changeOnce(
       workspaceId,
       id,
     ]);
-    const { rows } = await sql.query<Row>(
-      `select ${entryColumns} from ${entries} e where e.id = $2::uuid and e.state <> 'free'`,
-      [workspaceId, id],
-    );
-    const entry = rows[0];
-    if (entry === undefined)
-      throw new ProblemError(404, "once-not-found", `There is no value ${id} under which anything was done.`);
+    const entry = await getRow(sql, { workspaceId, id });
     if (entry.state === "held")
       throw new ProblemError(
         409,
