@@ -169,7 +169,11 @@ export function partsOf(step: PlanStep): ReadonlyArray<readonly PlanStep[]> {
       return [...step.branches.map((branch) => branch.steps), ...handler];
     case "iterator":
       return [[step.open], step.steps, [step.item], ...handler];
-    default:
+    case "effect":
+    case "filter":
+    case "values":
+    case "open":
+    case "item":
       return handler;
   }
 }

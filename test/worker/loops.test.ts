@@ -291,6 +291,7 @@ test.each([
   expect(run).toMatchObject({ status: "completed", output: { total: counts } });
   expect(run.steps.find(({ path }) => path === "each.open")?.output).toMatchObject({ list: { path: "found" } });
   const { given: values } = run.output as { given: Json[] };
-  if (batch === undefined) expect(new Set(values.map((value) => String(value).split(" ")[1])).size).toBe(400);
-  else expect(values).toEqual([150, 150, 100]);
+  const numbers = new Set(values.map((value) => (typeof value === "string" ? value.split(" ")[1] : value)));
+  const wanted: Json[] = batch === undefined ? rows.map((_, number) => String(number)) : [150, 100];
+  expect(numbers).toEqual(new Set(wanted));
 });
