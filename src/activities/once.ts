@@ -72,9 +72,8 @@ export function createOnceStep(pool: SqlPool, { run, key, path, step }: Trying):
     // A change of records takes the value with the change, if that is one transaction (`createOnceSeal`).
     const takesLater = kind.effect === "record" && kind.inParts !== true;
     if (takesLater && mayAct(await findStanding(pool, asked, { runId: key.runId, path }))) return undefined;
-    const taken = await takeOnce(pool, asked, {
-      ...{ key, path, beside: step.beside === true, resends: kind.effect === "outside" },
-    });
+    const taker = { key, path, beside: step.beside === true, resends: kind.effect === "outside" };
+    const taken = await takeOnce(pool, asked, taker);
     switch (taken.kind) {
       case "held":
         held = taken;

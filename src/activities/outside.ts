@@ -105,9 +105,7 @@ async function prepareCall(pool: SqlPool, step: OutsideStep): Promise<{ call: Ou
       `A secret stands where it cannot be put in: in a place that is changed before it is sent, such as a host or an address. Let {{ secrets.… }} stand in a header, a query, a path or a body.`,
     );
   const call = { key: step.callKey, request, repeatable: kind.repeatable?.(made.request) ?? false };
-  await storeCall(pool, key, { path: context.path, ...call });
-  // Another attempt's may have been stored first.
-  return { call: (await findCall(pool, context.run.id, context.path)) ?? { ...call, progress: {}, unsure: false } };
+  return { call: await storeCall(pool, key, { path: context.path, ...call }) };
 }
 
 async function openGranted(

@@ -80,11 +80,11 @@ async function tryStep(environment: Environment, attempted: Try): Promise<StepAn
   const end = { environment, key: input, step, own, doubt, once };
   try {
     if (needsGuard(step, environment.kinds)) guard = await createGuard(environment, beginning.run);
+    const resolvedTo = (value: Json): void => {
+      resolved = value;
+    };
     const performed = await withinTime(attempted, (signal) =>
-      perform(environment, attempted, {
-        ...{ own, doubt, once, guard, signal },
-        resolvedTo: (value) => (resolved = value),
-      }),
+      perform(environment, attempted, { own, doubt, once, guard, signal, resolvedTo }),
     );
     return await endPerformed({ ...end, guard }, performed);
   } catch (error) {
@@ -111,10 +111,8 @@ async function perform(environment: Environment, attempted: Try, tools: Tools): 
   const { input, version, step, beginning } = attempted;
   const { own, doubt, once, guard, signal, resolvedTo } = tools;
   const { run } = beginning;
-  const context = await createContext(environment, {
-    ...{ run, key: input, path: input.path, signal },
-    ...(guard === undefined ? {} : { secrets: guard.secrets }),
-  });
+  const about = { run, key: input, path: input.path, signal };
+  const context = await createContext(environment, guard === undefined ? about : { ...about, secrets: guard.secrets });
   const evaluation = await createEvaluation(
     environment,
     { version, node: step.node },
@@ -135,11 +133,11 @@ async function perform(environment: Environment, attempted: Try, tools: Tools): 
       resolvedTo(resolved);
       if (guard === undefined) throw new Error(`A step of kind ${kind.kind} is done behind a guard.`);
       const { secrets, marks, granted } = guard;
-      return performOutside(pool, {
-        ...{ kind, parsed, context, key: input, doubt, secrets, marks, granted },
-        tried: { path: input.path, attempt: beginning.attempt },
-        callKey: once.callKey() ?? callKey(input.runId, input.path),
-      });
+      const { path, runId } = input;
+      const tried = { path, attempt: beginning.attempt };
+      const key = once.callKey() ?? callKey(runId, path);
+      const call = { kind, parsed, context, key: input, tried, callKey: key, doubt };
+      return performOutside(pool, { ...call, secrets, marks, granted });
     },
   });
 }

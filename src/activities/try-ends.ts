@@ -2,7 +2,7 @@ import { ApplicationFailure } from "@temporalio/activity";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isUuid } from "../ids.ts";
 import type { PlanStep } from "../definition/plan.ts";
-import { isJsonObject, type Json } from "../json.ts";
+import { isJsonObject, textOf, type Json } from "../json.ts";
 import { failAttempt, pauseAfter } from "../runs/attempts.ts";
 import { sealRows, type RunKey, type StepFailure, type StepRow } from "../runs/ledger.ts";
 import { addAnswered } from "../runs/outside-calls.ts";
@@ -68,13 +68,9 @@ export async function endFailed(
   const { counts, afterMs, retryable } = failed;
   if (!unknown && retryable && (!counts || own.attempts < step.retry.maximumAttempts)) {
     const pauseMs = Math.max(counts ? pauseAfter(step.retry, own.attempts) : 0, afterMs);
-    const next = await failAttempt(environment.pool, key, {
-      path: own.path,
-      attempt: own.attempt ?? own.attempts,
-      error: failure,
-      startedAt: own.startedAt,
-      ...{ pauseMs, counts, beside: step.beside === true },
-    });
+    const { path, attempts, startedAt } = own;
+    const tried = { path, attempt: own.attempt ?? attempts, error: failure, startedAt, pauseMs, counts };
+    const next = await failAttempt(environment.pool, key, { ...tried, beside: step.beside === true });
     if (next.kind === "soon") throw tryAgain(failure.code, next.inMs);
     environment.slotFreed();
     return { waitId: next.waitId };
@@ -141,10 +137,11 @@ async function sealSurely(pool: SqlPool, key: RunKey, row: StepRow): Promise<voi
 function answerOf(performed: Performed): StepAnswer {
   const { verdict, output } = performed;
   const preview = isJsonObject(output) ? output : {};
+  const id = textOf(preview["id"]) ?? "";
   return {
     verdict,
     ...outcomeOf(performed),
-    ...(isUuid(String(preview["id"])) ? { id: String(preview["id"]) } : {}),
+    ...(isUuid(id) ? { id } : {}),
     ...(Array.isArray(preview["changedFields"])
       ? { changedFields: preview["changedFields"].map(String).slice(0, 20) }
       : {}),

@@ -39,21 +39,26 @@ export async function findCall(sql: Sql, runId: string, path: string): Promise<O
   return rows[0];
 }
 
-/** Stores what will be sent, before the first attempt. Another attempt's, stored first, is kept. */
+/** Stores what will be sent, before the first attempt, and gives it: another attempt's where that stored it first. */
 export async function storeCall(
   sql: Sql,
   key: RunKey,
-  call: { path: string } & Pick<OutsideCall, "key" | "request" | "repeatable">,
-): Promise<void> {
+  { path, ...call }: { path: string } & Pick<OutsideCall, "key" | "request" | "repeatable">,
+): Promise<OutsideCall> {
   const statement = beginGated(key);
   const p = statement.param;
   statement.with(
     "stored",
     `insert into tandem.outside_calls (run_id, path, id, key, request, repeatable)
-     select g.run_id, ${p(call.path, "text")}, ${p(createId(), "uuid")}, ${p(call.key, "text")}, ${p(call.request, "jsonb")}, ${p(call.repeatable, "boolean")}
-     from gate g on conflict (run_id, path) do nothing`,
+     select g.run_id, ${p(path, "text")}, ${p(createId(), "uuid")}, ${p(call.key, "text")}, ${p(call.request, "jsonb")}, ${p(call.repeatable, "boolean")}
+     from gate g on conflict (run_id, path) do nothing returning 1`,
   );
-  await commitGated(sql, statement.query("select exists (select 1 from gate) as open"));
+  const { rows } = await sql.query<{ open: boolean; stored: boolean }>(
+    statement.query("select exists (select 1 from gate) as open, exists (select 1 from stored) as stored"),
+  );
+  if (rows[0]?.open !== true) throw new FencedError(fencedSentence);
+  const own = { ...call, progress: {}, unsure: false };
+  return rows[0].stored ? own : ((await findCall(sql, key.runId, path)) ?? own);
 }
 
 /** What marking a call came to. */
@@ -127,5 +132,7 @@ async function changeCall(
 
 async function commitGated(sql: Sql, query: Query): Promise<void> {
   const { rows } = await sql.query<{ open: boolean }>(query);
-  if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: nothing is sent for it.");
+  if (rows[0]?.open !== true) throw new FencedError(fencedSentence);
 }
+
+const fencedSentence = "The run is not open any more: nothing is sent for it.";
