@@ -30,14 +30,18 @@ export async function takeOverStarts(sql: Sql, owner: string): Promise<Admitted[
   return rows;
 }
 
-/** Workflows that have not read yet that their waits are settled, rung longer than two seconds ago. */
+/**
+ * Workflows that have not read yet that their waits are settled, rung longer than two seconds ago. For ten
+ * minutes: one that waits looks by itself every few, and one that was started anew may have come past the
+ * step without reading its wait. It must not be rung for as long as it lives.
+ */
 export async function unreadWaits(sql: Sql): Promise<string[]> {
   const { rows } = await sql.query<{ waiter: string }>({
     name: "unread_waits",
     text: `update tandem.waits w set rung_at = now()
       from tandem.runs r
       where r.id = w.run_id and r.status in ('starting', 'running', 'waiting')
-        and w.settled_at is not null and w.read_at is null and w.rung_at < now() - interval '2 seconds'
+        and w.settled_at > now() - interval '10 minutes' and w.read_at is null and w.rung_at < now() - interval '2 seconds'
       returning ${waiterSql}`,
   });
   return rows.map(({ waiter }) => waiter);

@@ -66,6 +66,16 @@ const connections = await make("/api/connections", { key: "shaped", baseUrl: "ht
 const apiKeys = await make("/api/api-keys", { name: "Shaped" });
 const secrets = await make("/api/secrets", { name: "SHAPED", value: "a value of a secret" });
 
+const { rows: asked } = await pool.query<{ id: string }>(
+  `with asking as (update tandem.runs set status = 'waiting', started_at = now() where id = $1 returning id, workspace_id)
+   insert into tandem.questions (id, workspace_id, run_id, path, title, form)
+   select gen_random_uuid(), workspace_id, id, path, 'Shaped?', '{"kind":"approval"}' from asking, unnest(array['open', 'done']) path
+   returning id`,
+  [accepted["runId"]],
+);
+const questions = asked[1]!.id;
+await call("POST", `/api/questions/${questions}/answer`, { body: { answer: { approved: true } } });
+
 /** What stands in a path, by the path's beginning. */
 const ids = {
   secrets,
@@ -73,6 +83,7 @@ const ids = {
   "api-keys": apiKeys,
   workflows: workflowId,
   runs: String(accepted["runId"]),
+  questions,
   deliveries: deliveryId,
   launches: launchId,
   backfills: backfillId,

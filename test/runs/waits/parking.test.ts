@@ -3,6 +3,7 @@ import { admit } from "../../../src/runs/admission.ts";
 import { readWait } from "../../../src/runs/attempts.ts";
 import { tellCallers } from "../../../src/runs/calls/tell.ts";
 import { closeAs } from "../../../src/runs/close.ts";
+import { unreadWaits } from "../../../src/runs/leases.ts";
 import { FencedError } from "../../../src/errors.ts";
 import { makeDue, settleBeside } from "../../../src/runs/waits/due.ts";
 import { waitUntil } from "../../../src/runs/waits/open.ts";
@@ -86,6 +87,20 @@ test("a step that begins in a run that holds no slot waits for one, as often as 
     expect(await readWait(pool, { runId, waitId })).toBe(true);
     expect(await parkRun(pool, { runId, fence: 1 })).toBe(true);
   }
+});
+
+test("who has not read that its wait is over is rung, for as long as it may be waiting for it", async () => {
+  const runId = await runningRun();
+  await open(runId, "one", new Date(Date.now() - 1_000));
+  await settleBeside(pool);
+  const ring = async (settled: string): Promise<boolean> => {
+    await pool.query(
+      `update tandem.waits set settled_at = now() - $2::interval, rung_at = now() - interval '3 seconds' where run_id = $1`,
+      [runId, settled],
+    );
+    return (await unreadWaits(pool)).includes(runId);
+  };
+  expect([await ring("3 seconds"), await ring("9 minutes"), await ring("11 minutes")]).toEqual([true, true, false]);
 });
 
 test("a run under another fence neither waits nor is parked", async () => {
