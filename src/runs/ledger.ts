@@ -162,7 +162,7 @@ function addClose(statement: Statement, end: RunEnd): void {
 }
 
 /** Marks the try's own row as ended by its target. */
-function endAttempt(statement: Statement, row: Pick<StepRow, "path" | "attempt" | "error">): void {
+export function endAttempt(statement: Statement, row: Pick<StepRow, "path" | "attempt" | "error">): void {
   if (row.attempt === null) return;
   const p = statement.param;
   statement.with(

@@ -4,7 +4,7 @@ import type { Verdict } from "../definition/plan.ts";
 import { FencedError } from "../errors.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
-import { beginGated, type RunKey, type StepFailure, type StepRow } from "./ledger.ts";
+import { beginGated, endAttempt, type RunKey, type StepFailure, type StepRow } from "./ledger.ts";
 import type { LongList } from "./long-lists.ts";
 import { readListPage, type ReadPage } from "./step-lists.ts";
 
@@ -116,6 +116,7 @@ export async function sealLoop(sql: Sql, key: RunKey, row: Omit<StepRow, "output
        (select jsonb_object_agg(name, count) from sizes where paged)
      from gate g returning output`,
   );
+  endAttempt(statement, { path: row.path, attempt: row.attempt, error: null });
   const { rows } = await sql.query<{ output: Json }>(statement.query("select output from sealed"));
   const [closed] = rows;
   if (closed === undefined) throw new FencedError("The run is not open any more: its loop is not closed.");

@@ -140,15 +140,12 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
         staticSummary: step.name,
       }),
     );
-    const over = walking.then(
-      () => true,
-      () => true,
-    );
     let isOver = false;
-    void over.then(() => (isOver = true));
+    const over = walking.catch(() => {}).then(() => (isOver = true));
     progress.begin(path);
-    await Promise.race([over, condition(() => isOver || at.stopped())]);
-    if (!isOver && at.stopped()) scope.cancel();
+    // A cancel of the run reaches the loop by itself, and is over when the loop is.
+    await Promise.race([over, CancellationScope.nonCancellable(() => condition(() => isOver || at.stopped()))]);
+    if (!isOver) scope.cancel();
     const verdict = await walking.catch((error: unknown) => {
       if (at.stopped() && isCancellation(error)) return "halt" as const;
       throw error;
