@@ -111,12 +111,3 @@ export async function findConnection(
   });
   return rows[0] === undefined ? undefined : connectionRow.parse(rows[0]);
 }
-
-/** Keys of a workspace's connections. */
-export async function listConnectionKeys(sql: Sql, workspaceId: string): Promise<Set<string>> {
-  const { rows } = await sql.query<{ key: string }>(
-    "select key from tandem.connections where workspace_id = $1::uuid",
-    [workspaceId],
-  );
-  return new Set(rows.map(({ key }) => key));
-}
