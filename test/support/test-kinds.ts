@@ -31,6 +31,8 @@ export function createCallKind(outside: Outside): OutsideKind<{ name: string }, 
     fixed: [],
     sample: { input: { name: "x" }, output: { said: null } },
     prepare: async (_context, { name }) => ({ request: { name } }),
+    // Whoever asks again does no harm.
+    repeatable: () => true,
     async perform({ signal }, { name }) {
       return { output: { said: await ask(outside, name, signal) }, outcome: "answered" };
     },
