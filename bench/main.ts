@@ -16,6 +16,8 @@ import {
   measureInTurns,
   measureSingleRuns,
 } from "./measure.ts";
+import { measureOutside } from "./outside/main.ts";
+import { judgeOutside, outsideLines } from "./outside/report.ts";
 import { withProduct, type Product } from "./product.ts";
 import { measureRecords } from "./records/main.ts";
 import { judgeRecords, recordLines } from "./records/report.ts";
@@ -33,6 +35,7 @@ const parts = {
   runs: measureRuns,
   code: reportCode,
   events: reportEvents,
+  http: reportOutside,
   loops: reportLoops,
   records: reportRecords,
   workspaces: reportWorkspaces,
@@ -87,6 +90,11 @@ async function reportCode(): Promise<Report> {
 async function reportLoops(): Promise<Report> {
   const figures = await measureLoops(say);
   return { figures, lines: loopLines(figures), judgements: judgeLoops(figures), word: "" };
+}
+
+async function reportOutside(): Promise<Report> {
+  const figures = await measureOutside(say);
+  return { figures, lines: outsideLines(figures), judgements: judgeOutside(figures), word: "" };
 }
 
 async function reportRecords(): Promise<Report> {
