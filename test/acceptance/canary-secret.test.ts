@@ -160,7 +160,7 @@ const definition = {
 };
 
 function shown(runId: string, workflowId: string): string[] {
-  const lists = "runs secrets connections once outcomes-unknown deliveries audit alerts launches";
+  const lists = "runs secrets connections once outcomes-unknown deliveries audit alerts";
   const paths = lists.split(" ").map((list) => `/api/${list}`);
   return [...paths, `/api/runs/${runId}`, `/api/workflows/${workflowId}`, "/rest/companies"];
 }
