@@ -36,6 +36,10 @@ const { id: workflowId, hook } = await install(
         { id: "button", kind: "manual", inputs: { note: { type: "text" } } },
         { id: "hours", kind: "schedule", every: "1h" },
       ],
+      steps: [
+        { id: "each", kind: "iterator", items: [1], steps: [{ id: "inner", kind: "set", input: { x: 1 } }] },
+        { id: "found", kind: "search-records", input: { object: "person", all: true } },
+      ],
     },
   ),
 );
@@ -76,6 +80,24 @@ const { rows: asked } = await pool.query<{ id: string }>(
 const questions = asked[1]!.id;
 await call("POST", `/api/questions/${questions}/answer`, { body: { answer: { approved: true } } });
 
+await pool.query(
+  `with done as (
+     insert into tandem.step_results (run_id, path, kind, status, verdict, output, lists, item_of, item, lane, started_at)
+     select $1, path, kind, 'done', verdict::jsonb, output::jsonb, lists::jsonb, item_of, item, 'quick', now() from (values
+       ('each.open', 'open', '{"kind":"items","count":1}', '{"items":[1]}', null, null, null::integer),
+       ('each[0].inner', 'set', '{"kind":"done"}', '{"x":1}', null, null, null),
+       ('each[0]', 'item', '{"kind":"item","ended":"succeeded"}', null, null, 'each', 0),
+       ('found', 'search-records', '{"kind":"done"}', '{"records":{"count":1}}', '{"records":1}', null, null)
+     ) as row(path, kind, verdict, output, lists, item_of, item)
+   ) insert into tandem.step_lists (run_id, path, name, page, first, items) values ($1, 'found', 'records', 0, 0, '[{"id":"x"}]')`,
+  [accepted["runId"]],
+);
+const { rows: once } = await pool.query<{ id: string }>(
+  `insert into tandem.once_values (id, workspace_id, workflow_id, step_id, value, seed, state, output)
+   select gen_random_uuid(), workspace_id, id, 'found', 'shaped', 'shaped', 'done', '{"x":1}' from tandem.workflows where id = $1 returning id`,
+  [workflowId],
+);
+
 /** What stands in a path, by the path's beginning. */
 const ids = {
   secrets,
@@ -89,12 +111,23 @@ const ids = {
   backfills: backfillId,
   views: viewId,
   imports: importId,
+  once: once[0]!.id,
 };
 /** Of a list that has to be narrowed: by what. */
-const queries: { readonly [path: string]: string } = { "/api/record-events": `?record=${viewId}` };
+const queries: { readonly [path: string]: string } = {
+  "/api/record-events": `?record=${viewId}`,
+  "/api/runs/{id}/steps/{path}/list": "?name=records",
+};
+/** What else stands in a path of a run. */
+const places: { readonly [path: string]: string } = {
+  "/api/runs/{id}/steps/{path}/list": "found",
+  "/api/runs/{id}/loops/{path}": "each",
+  "/api/runs/{id}/items/{path}": encodeURIComponent("each[0]"),
+};
 const filled = (path: string): string =>
   `${path}${queries[path] ?? ""}`
     .replace("replays/{id}", `replays/${replayId}`)
+    .replace("{path}", places[path] ?? "")
     .replace("{trigger}", "form")
     .replace("{id}", ids[path.split("/")[2] as keyof typeof ids])
     .replace("{object}", "person")
