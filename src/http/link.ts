@@ -13,7 +13,7 @@ interface Link {
 }
 
 // Each part begins where the one before ended: the header is read once, whatever it holds.
-const targetPart = /\s*,?\s*<([^>]*)>/y;
+const targetPart = /\s*(?:,\s*)?<([^>]*)>/y;
 const parameterPart = /\s*;\s*([^\s=;,"]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?/y;
 
 function linksOf(header: string): Link[] {

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { StepError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { parseJson, storable } from "./parse-json.ts";
@@ -7,13 +8,15 @@ const mostBinaryBytes = 6_291_456;
 
 /**
  * What a body holds, by its content type and nothing else: JSON as data, text as text, anything else as
- * `{ base64, bytes }`. Null: it is empty. Throws StepError `invalid-response`, `response-too-large`.
+ * `{ base64, bytes }`. Without a content type it is text where it can be. Null: it is empty. Throws
+ * StepError `invalid-response`, `response-too-large`.
  */
 export function readBody(body: Buffer, contentType: string | undefined): Json {
   if (body.length === 0) return null;
   const [type = "", ...parameters] = (contentType ?? "").split(";").map((part) => part.trim());
   if (isJson(type)) return parseJson(decode(body, "utf-8"));
-  if (isText(type)) return storable(decode(body, charsetOf(parameters)));
+  if (isText(type) || (type === "" && isUtf8(body) && !body.includes(0)))
+    return storable(decode(body, charsetOf(parameters)));
   if (body.length > mostBinaryBytes)
     throw new StepError(
       "response-too-large",
@@ -29,9 +32,8 @@ function isJson(type: string): boolean {
 function isText(type: string): boolean {
   return (
     /^text\//i.test(type) ||
-    /^application\/(xml|javascript|x-www-form-urlencoded|graphql|x-ndjson|yaml|toml|sql|[\w.-]+\+(xml|yaml))$/i.test(
-      type,
-    )
+    /^\w+\/[\w.-]+\+(xml|yaml)$/i.test(type) ||
+    /^application\/(xml|javascript|x-www-form-urlencoded|graphql|x-ndjson|yaml|toml|sql)$/i.test(type)
   );
 }
 

@@ -1,7 +1,9 @@
+import { createServer } from "node:https";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
-import { afterAll, describe, expect, it } from "vitest";
-import { createHttpClient } from "../../src/http/client.ts";
-import { callOf, outcomeOf, startApi, startRaw } from "./support.ts";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { createHttpClient, type Call } from "../../src/http/client.ts";
+import { authority, billing } from "./certificates.ts";
+import { callOf, closeServer, listening, outcomeOf, startApi, startRaw } from "./support.ts";
 
 const client = createHttpClient({ own: [] });
 afterAll(() => client.close());
@@ -170,6 +172,27 @@ describe("a request that must not go twice", () => {
     while (api.asked.length === 0) await new Promise(setImmediate);
     ending.abort(new Error("cancelled"));
     expect((await sent).error?.message).toBe("cancelled");
+  });
+});
+
+describe("a certificate", () => {
+  it("must be the target's, by an authority that everybody trusts or the connection names", async () => {
+    const server = createServer(billing, (request, response) => response.end(request.headers.host));
+    const port = await listening(server, "127.0.0.1");
+    onTestFinished(() => closeServer(server));
+    const names = createHttpClient({ own: [], resolve: async () => ["127.0.0.1"] });
+    onTestFinished(() => names.close());
+    const reach = { allowedHosts: ["billing.test", "other.test", "127.0.0.1"], allowHttp: false };
+    const codeOf = async (url: string, more: Partial<Call>): Promise<string | undefined> =>
+      (await outcomeOf(names, callOf(url, { reach, ...more }))).error?.code;
+    const trusting = { certificateAuthority: authority };
+    const { answer } = await outcomeOf(names, callOf(`https://billing.test:${port}/`, { reach, ...trusting }));
+    expect(answer?.body.toString()).toBe(`billing.test:${port}`);
+    expect(await codeOf(`https://billing.test:${port}/`, {})).toBe("certificate");
+    expect(await codeOf(`https://other.test:${port}/`, trusting)).toBe("certificate");
+    expect(await codeOf(`https://127.0.0.1:${port}/`, trusting)).toBe("certificate");
+    // A line that was made with trust is none for who does not trust.
+    expect(await codeOf(`https://billing.test:${port}/`, {})).toBe("certificate");
   });
 });
 
