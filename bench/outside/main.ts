@@ -9,6 +9,7 @@ import type { OutsideFigures } from "./report.ts";
 
 const calls = { warm: 200, counted: 4_000 };
 const atOnce = 20;
+const callRounds = 5;
 const rounds = 3;
 const runs = 100;
 const stepsInRun = 5;
@@ -21,11 +22,19 @@ export async function measureOutside(say: (sentence: string) => void): Promise<O
   const url = await listen(server);
   try {
     say("Calls of a server of this machine…");
-    const bareHttpCallsPerSecond = await measureBare(url);
-    const guardedHttpCallsPerSecond = await measureGuarded(url);
+    const inTurns = { bare: 0, guarded: 0 };
+    // The best of each: what else the machine does meanwhile slows either down.
+    for (let round = 0; round < callRounds; round++) {
+      inTurns.bare = Math.max(inTurns.bare, await measureBare(url));
+      inTurns.guarded = Math.max(inTurns.guarded, await measureGuarded(url));
+    }
     say("Starting an instance for steps that call…");
     const httpStepsPerSecond = await withProduct({}, (product) => measureSteps(product, url));
-    return { httpStepsPerSecond, guardedHttpCallsPerSecond, bareHttpCallsPerSecond };
+    return {
+      httpStepsPerSecond,
+      guardedHttpCallsPerSecond: inTurns.guarded,
+      bareHttpCallsPerSecond: inTurns.bare,
+    };
   } finally {
     server.closeAllConnections();
     server.close();

@@ -34,14 +34,11 @@ export interface ExchangeLimits {
  */
 export async function exchange(dispatcher: Dispatcher, outgoing: Outgoing, limits: ExchangeLimits): Promise<Incoming> {
   limits.signal.throwIfAborted();
-  const timeout = new StepError("timeout", `${outgoing.url.host} did not answer within ${limits.timeoutMs} ms.`, {
-    retryable: true,
-    details: { unsure: true },
-  });
+  const { host } = outgoing.url;
   return new Promise((resolve, reject) => {
-    const receiving = createReceiver({ ...limits, host: outgoing.url.host }, resolve, reject);
+    const receiving = createReceiver({ ...limits, host }, resolve, reject);
     const timer = setTimeout(
-      () => receiving.end(receiving.begun() ? timeout : neverConnected(timeout)),
+      () => receiving.end((receiving.begun() ? unanswered : unconnected)(host, limits.timeoutMs)),
       limits.timeoutMs,
     );
     const stop = (): void => receiving.end(limits.signal.reason);
@@ -148,8 +145,15 @@ function notConnected(host: string, error: Error): StepError {
   });
 }
 
-function neverConnected(timeout: StepError): StepError {
-  return new StepError("not-connected", `${timeout.message.slice(0, -1)}: no connection was made. Nothing was sent.`, {
+function unanswered(host: string, timeoutMs: number): StepError {
+  return new StepError("timeout", `${host} did not answer within ${timeoutMs} ms.`, {
+    retryable: true,
+    details: { unsure: true },
+  });
+}
+
+function unconnected(host: string, timeoutMs: number): StepError {
+  return new StepError("not-connected", `${host} took no connection within ${timeoutMs} ms. Nothing was sent.`, {
     retryable: true,
   });
 }
