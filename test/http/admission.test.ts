@@ -46,7 +46,8 @@ describe("moments for calls", () => {
     const away = turns.filter(({ kind }) => kind === "return").map(({ inMs }) => inMs);
     expect(turns.slice(0, 2).map(({ kind }) => kind)).toEqual(["go", "go"]);
     expect(away.length).toBeGreaterThanOrEqual(5);
-    for (const [i, inMs] of away.entries()) if (i > 0) expect(inMs - (away[i - 1] ?? 0)).toBeGreaterThan(700);
+    const distances = away.slice(1).map((inMs, i) => inMs - (away[i] ?? 0));
+    expect(Math.min(...distances)).toBeGreaterThan(700);
     // As if a while had gone by: one moment is free again.
     await pool.query(
       "update tandem.connection_rates set next_at = clock_timestamp() + interval '100 ms' where connection_id = $1",
@@ -123,7 +124,7 @@ describe("a call", () => {
       "update tandem.connection_rates set next_at = clock_timestamp() + interval '1500 ms', return_at = clock_timestamp()",
     );
     const signal = AbortSignal.timeout(200);
-    await expect(admitCall({ ...parts, signal }, connection, true)).rejects.toThrow();
+    await expect(admitCall({ ...parts, signal }, connection, true)).rejects.toThrow(/aborted/);
     const { rows } = await pool.query(
       "select kind from tandem.connection_places where connection_id = $1 and kind = 'call' and expires_at > clock_timestamp()",
       [connection.id],
