@@ -31,14 +31,27 @@ export const doorbell = defineSignal("doorbell");
 
 /** A run looks at its wait by itself this often, should every ring be lost. */
 const lookAgain = "3 minutes";
+/** Its slot could not be given back: a wait was about to be over. */
+const parkAgain = "5 seconds";
 /** Longer than a step's own time by this: the activity ends itself, Temporal only when it cannot. */
 const graceMs = 30_000;
 
 /** Activities in the worker's own process. They never throw; a try that is lost with its worker is repeated. */
-export const local = proxyLocalActivities<Pick<Activities, "runBlock" | "readWait" | "closeRun" | "park">>({
+export const local = proxyLocalActivities<Pick<Activities, "runBlock" | "readWait" | "closeRun">>({
   startToCloseTimeout: "8s",
   retry: { maximumAttempts: 3, initialInterval: "100ms" },
 });
+
+/**
+ * The same as activities of their own. Of local ones that are under way at once the order in which they came
+ * back is not in the history: what is walked beside others may not depend on it.
+ */
+const remote = (taskQueue: string) =>
+  proxyActivities<Pick<Activities, "runBlock" | "readWait" | "park">>({
+    taskQueue,
+    startToCloseTimeout: "10s",
+    retry: { initialInterval: "100ms", maximumInterval: "5s" },
+  });
 
 /** Whose steps are walked, and where. */
 export interface Walked {
@@ -59,6 +72,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
   /** Steps that a block handed back: they are done as activities. */
   const handedBack = new Set<string>();
   const progress = createProgress();
+  const beside = remote(`${queuePrefix}-runs`);
   let [rings, underWay, waiting] = [0, 0, 0];
   let parked = false;
   let closed: RunEnding | undefined;
@@ -156,8 +170,8 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
 
   async function runBlock(step: PlanStep, path: string, at: At): Promise<BlockResult> {
     const scope: BlockScope | undefined = at.scope && { ...at.scope, prefix: at.prefix };
-    const block = await local.runBlock
-      .executeWithOptions({ summary: summaryOf(steps, step) }, [
+    const block = await by(at)
+      .runBlock.executeWithOptions({ summary: summaryOf(steps, step) }, [
         { ...key, from: path, ...(scope === undefined ? {} : { scope }) },
       ])
       .catch(lost<BlockResult>({ steps: {} }));
@@ -168,35 +182,44 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
     closed = block.ending;
     const { halt } = block;
     if (halt?.at !== undefined && halt.why !== "time") handedBack.add(halt.at.path);
-    if (halt !== undefined) await pause(halt, at);
+    if (halt !== undefined) await pause(halt, step, at);
     return block;
   }
 
-  async function pause(halt: Halt, at: At): Promise<void> {
+  async function pause(halt: Halt, step: PlanStep, at: At): Promise<void> {
     if (halt.why === "retry") await sleep(halt.inMs);
-    if (halt.why === "wait" || halt.why === "slot") await settled(halt.waitId, at);
+    if (halt.why === "wait" || halt.why === "slot") await settled(halt.waitId, step, at);
   }
 
-  /** Waits until the wait is settled, or what the walk lies in is over. */
-  async function settled(waitId: string, at: At, beside = false): Promise<void> {
+  /** Waits until the wait of a step is settled, or what the walk lies in is over. */
+  async function settled(waitId: string, step: PlanStep, at: At): Promise<void> {
     const wait = { runId, waitId, ...(loop === undefined ? {} : { waiter: workflowInfo().workflowId }) };
     waiting += 1;
     try {
       for (;;) {
         const heard = rings;
-        const settledNow = await local.readWait.executeWithOptions({ summary: waitId }, [wait]).catch(lost(false));
-        if (settledNow || at.stopped()) return;
         const isRung = (): boolean => rings > heard || at.stopped();
-        await condition(() => isRung() || (beside && mayPark()), lookAgain);
-        if (!isRung() && mayPark()) {
-          parked = true;
-          await local.park(key).catch(lost(false));
-        }
+        const settledNow = await by(at).readWait.executeWithOptions({ summary: waitId }, [wait]).catch(lost(false));
+        if (settledNow || at.stopped()) return;
+        await condition(() => isRung() || (step.beside === true && mayPark()), lookAgain);
+        if (!isRung() && step.beside === true && mayPark()) await park(isRung);
       }
     } finally {
       waiting -= 1;
       parked = false;
     }
+  }
+
+  /** Gives the run's slot back. Where that cannot be yet, it is tried again later. */
+  async function park(isRung: () => boolean): Promise<void> {
+    parked = true;
+    if (await beside.park(key).catch(lost(false))) return;
+    await condition(isRung, parkAgain);
+    parked = false;
+  }
+
+  function by(at: At): Pick<typeof local, "runBlock" | "readWait"> {
+    return at.lane === "" ? local : beside;
   }
 
   /** Every walk here waits: the run needs no slot. */
@@ -221,7 +244,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
         return answer.verdict;
       }
       progress.wait(path);
-      await settled(answer.waitId, at, step.beside === true);
+      await settled(answer.waitId, step, at);
       if (at.stopped()) return "halt";
     }
   }
