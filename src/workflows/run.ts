@@ -10,8 +10,6 @@ import type { CloseInput, CloseResult, RunInput, RunSinks } from "../activities/
 import { interpret } from "../definition/interpret.ts";
 import { createWalker, local, lost } from "./walker.ts";
 
-export { doorbell } from "./walker.ts";
-
 const { runs } = proxySinks<RunSinks>();
 
 /** What the Web UI shows as the workflow's result: how each step came out. */

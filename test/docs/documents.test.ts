@@ -67,7 +67,9 @@ test("every variable of the environment is in .env.example, and no other", async
 
 test("every npm script that README names is there, and README names every one", async () => {
   const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
-  const named = [...(await read("README.md")).matchAll(/npm (?:run )?(start|test|[a-z]+(?:-[a-z]+)*)\b/g)].map(([, name]) => name!);
+  const named = [...(await read("README.md")).matchAll(/npm (?:run )?(start|test|[a-z]+(?:-[a-z]+)*)\b/g)].map(
+    ([, name]) => name!,
+  );
   const known = new Set(Object.keys(scripts));
   expect(new Set(named.filter((name) => name !== "and" && name !== "install"))).toEqual(known);
 });

@@ -189,5 +189,7 @@ test("a sealed step answers the next attempt, which leaves no row of its own", a
   });
   const { rows } = await pool.query("select 1 from tandem.step_attempts where run_id = $1", [key.runId]);
   expect(rows).toEqual([]);
-  expect((await loadRun(pool, key, { trigger: [], paths: ["found"] }))?.verdicts.get("found")).toEqual({ kind: "done" });
+  expect((await loadRun(pool, key, { trigger: [], paths: ["found"] }))?.verdicts.get("found")).toEqual({
+    kind: "done",
+  });
 });

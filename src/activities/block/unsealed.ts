@@ -44,5 +44,3 @@ export function createUnsealed(seal: (rows: readonly StepRow[]) => Promise<void>
     all: (): StepRow[] => [...lanes.values()].flat(),
   };
 }
-
-export type Unsealed = ReturnType<typeof createUnsealed>;
