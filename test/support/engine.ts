@@ -45,7 +45,7 @@ export const recordKinds: StepKinds = {
   "pick-record": pickRecord,
 };
 
-const log = createLog("test", "warn");
+const log = createLog("test", "fatal");
 // Once a process, before any connection.
 installRuntimeLog(log);
 
