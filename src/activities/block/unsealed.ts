@@ -10,13 +10,26 @@ export function createUnsealed(seal: (rows: readonly StepRow[]) => Promise<void>
   const lanes = new Map<string, StepRow[]>();
   let sealing: Promise<void> = Promise.resolve();
 
-  async function sealLanes(wanted: (lane: string) => boolean): Promise<void> {
+  /** One after the other: another walk may be sealing what this one builds upon. */
+  function sealLanes(wanted: (lane: string) => boolean): Promise<void> {
+    sealing = sealing.then(() => sealNow(wanted));
+    return sealing;
+  }
+
+  async function sealNow(wanted: (lane: string) => boolean): Promise<void> {
     const taken = [...lanes].filter(([lane]) => wanted(lane));
-    for (const [lane] of taken) lanes.delete(lane);
     const rows = taken.flatMap(([, own]) => own);
-    if (rows.length > 0) sealing = sealing.then(() => seal(rows));
-    // Another walk may be sealing what this one builds upon.
-    await sealing;
+    if (rows.length === 0) return;
+    await seal(rows);
+    // What could not be sealed stays known as unsealed.
+    for (const [lane, own] of taken) drop(lane, own);
+  }
+
+  function drop(lane: string, rows: readonly StepRow[]): void {
+    lanes.set(
+      lane,
+      (lanes.get(lane) ?? []).filter((row) => !rows.includes(row)),
+    );
   }
 
   return {
@@ -26,14 +39,7 @@ export function createUnsealed(seal: (rows: readonly StepRow[]) => Promise<void>
     /** Rows that ride with a write of this walk; `sealed` says that it is committed. */
     ridersOf(lane: string): { readonly rows: readonly StepRow[]; sealed(): void } {
       const rows = lanes.get(lane) ?? [];
-      return {
-        rows,
-        sealed: () =>
-          lanes.set(
-            lane,
-            (lanes.get(lane) ?? []).filter((row) => !rows.includes(row)),
-          ),
-      };
+      return { rows, sealed: () => drop(lane, rows) };
     },
     /** Seals what other walks have left that a step of this one may build upon. */
     sealAround: (lane: string) =>
