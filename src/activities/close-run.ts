@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { closeCancelled, releaseKey } from "../runs/close.ts";
 import { loadRun, readWait as readWaitRow } from "../runs/attempts.ts";
 import { sealRows } from "../runs/ledger.ts";
@@ -61,12 +62,21 @@ export async function park(environment: Environment, key: VersionKey): Promise<b
   }
 }
 
-/** Whether the wait is settled. Postgres away counts as not yet. */
+/** Pauses before a wait is read again. */
+const readingPausesMs = [50, 500, 1_500];
+
+/**
+ * Whether the wait is settled. Postgres away counts as not yet, after a few tries: where the answer was lost
+ * but not the commit that says that the run has read it, nobody rings for it any more.
+ */
 export async function readWait({ pool, log }: Environment, wait: WaitKey): Promise<boolean> {
-  try {
-    return await readWaitRow(pool, wait);
-  } catch (error) {
-    log.debug({ err: error, ...wait }, "a wait could not be read yet");
-    return false;
+  for (const pauseMs of [...readingPausesMs, undefined]) {
+    try {
+      return await readWaitRow(pool, wait);
+    } catch (error) {
+      log.debug({ err: error, ...wait }, "a wait could not be read yet");
+      if (pauseMs !== undefined) await sleep(pauseMs);
+    }
   }
+  return false;
 }
