@@ -8,7 +8,8 @@ import { isLedgerConflict, type RunKey } from "../../src/runs/ledger.ts";
 import { standFor } from "../../src/runs/long-lists.ts";
 import { createCrm } from "../crm/support.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { createRuns, dyingPool } from "./records-run.ts";
+import { createDyingPool } from "../support/disturbed-pool.ts";
+import { createRuns } from "./records-run.ts";
 
 const { pool } = await createTestDatabase();
 const crm = await createCrm(pool);
@@ -145,10 +146,10 @@ test("whatever statement a process dies at, each record is written once, with on
   const records = Array.from({ length: 450 }, (_, i) => ({ name: `Killed ${i}` }));
   const input = { object: "company", records };
   for (let allowed = 0; ; allowed++) {
-    const sql = dyingPool(pool, allowed);
+    const sql = createDyingPool(pool, { at: allowed + 1, heard: false }).pool;
     const ended = await runs.write(batchUpsertRecords, input, { key, sql }).catch((error: Error) => error);
     if (!(ended instanceof Error)) break;
-    expect(ended.message).toBe("died");
+    expect(ended.message).toBe("The process is dead.");
   }
   const rows = await rowsNamed("Killed");
   expect(rows).toHaveLength(450);

@@ -65,24 +65,3 @@ export async function createRuns(pool: SqlPool, { workspace, objects }: Crm) {
     },
   };
 }
-
-/** A pool that ends every statement after the first `allowed`, as if its process had died there. */
-export function dyingPool(pool: SqlPool, allowed: number): SqlPool {
-  let left = allowed;
-  const died = (): Promise<never> => Promise.reject(new Error("died"));
-  const counted = <Client extends { query: SqlPool["query"] }>(client: Client): Client =>
-    new Proxy(client, {
-      get(target, key) {
-        if (key === "query")
-          return (...args: unknown[]) => (left-- > 0 ? Reflect.apply(target.query, target, args) : died());
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    });
-  return new Proxy(counted(pool), {
-    get(target, key) {
-      if (key === "connect") return async () => counted(await pool.connect());
-      return Reflect.get(target, key) as unknown;
-    },
-  });
-}

@@ -7,7 +7,8 @@ import { FencedError, type Issue } from "../../src/errors.ts";
 import type { JsonObject } from "../../src/json.ts";
 import { createCrm } from "../crm/support.ts";
 import { createTestDatabase } from "../support/database.ts";
-import { createRuns, dyingPool } from "./records-run.ts";
+import { createDyingPool } from "../support/disturbed-pool.ts";
+import { createRuns } from "./records-run.ts";
 
 const { pool } = await createTestDatabase();
 const crm = await createCrm(pool);
@@ -73,10 +74,10 @@ test("whatever statement a process dies at, the next goes on after the last page
   const ids = await make("killed", 900);
   const key = await runs.start();
   for (let allowed = 0; ; allowed++) {
-    const sql = dyingPool(pool, allowed);
+    const sql = createDyingPool(pool, { at: allowed + 1, heard: false }).pool;
     const ended = await runs.read(searchRecords, named("killed"), { key, sql }).catch((error: Error) => error);
     if (!(ended instanceof Error)) break;
-    expect(ended.message).toBe("died");
+    expect(ended.message).toBe("The process is dead.");
   }
   expect(idsOf(await runs.items(key, list(900)))).toEqual(ids.toSorted());
 });

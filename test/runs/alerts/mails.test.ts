@@ -6,7 +6,7 @@ import { hookDefinition, startGateway } from "../../api/gateway.ts";
 import { createTestDatabase } from "../../support/database.ts";
 import { freePort } from "../../support/mail.ts";
 import { refusal, startTestSmtp, type TestSmtp } from "../../support/smtp.ts";
-import { createDyingPool } from "./dying-pool.ts";
+import { createDyingPool } from "../../support/disturbed-pool.ts";
 import { endRun, mailsOf, reviewAll, reviewParts } from "./support.ts";
 
 const { pool } = await createTestDatabase();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../src/json.ts";
 import { hookDefinition, startGateway } from "../../api/gateway.ts";
 import { createTestDatabase } from "../../support/database.ts";
-import { createDyingPool } from "./dying-pool.ts";
+import { createDyingPool } from "../../support/disturbed-pool.ts";
 import { endRun, endRuns, installHandler, mailsOf, reviewAll, reviewParts, startedBy, timeout } from "./support.ts";
 
 const { pool } = await createTestDatabase();
