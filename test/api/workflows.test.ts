@@ -231,7 +231,12 @@ describe("the workspace's settings", () => {
       alertDigestMinutes: 60,
     };
     expect((await call("GET", "/api/settings")).body).toEqual(usual);
-    const change = { runLimit: 0, timeZone: "Europe/Berlin", alertAddresses: ["ops@example.com"], alertDigestMinutes: 5 };
+    const change = {
+      runLimit: 0,
+      timeZone: "Europe/Berlin",
+      alertAddresses: ["ops@example.com"],
+      alertDigestMinutes: 5,
+    };
     const { body } = await call("PUT", "/api/settings", { body: change });
     expect(body).toEqual({ ...usual, ...change });
     expect((await call("GET", "/api/settings")).body).toEqual(body);
