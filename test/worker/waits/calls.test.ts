@@ -219,11 +219,12 @@ test("a called run waits in the line of its own key, and its caller with it", as
   await engine.activate(
     callable("lined", [{ id: "pause", kind: "wait", input: { for: "1h" } }], { concurrency: { key: "line" } }),
   );
-  const [first, second] = [await startOf([call("lined")]), await startOf([call("lined")])];
+  const first = await startOf([call("lined")]);
   await waiting(first);
-  await waiting(second);
   const [ahead] = await called(first);
   await waiting(ahead!.id);
+  const second = await startOf([call("lined")]);
+  await waiting(second);
   const [behind] = await called(second);
   expect(await statusOf(behind!.id)).toBe("queued");
   await pass(ahead!.id);
