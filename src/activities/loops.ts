@@ -1,12 +1,10 @@
-import type { ItemEnd, IteratorStep, Verdict } from "../definition/plan.ts";
+import { loopOf, openingOf, type ItemEnd, type IteratorStep, type Verdict } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
-import { sealRows, type RunKey, type StepFailure, type StepRow } from "../runs/ledger.ts";
+import { sealRows, type OwnRow, type RunKey, type StepFailure } from "../runs/ledger.ts";
 import { findLoopFailure, findProgress, itemAt, readItem, sealLoop, type ItemPages } from "../runs/loops.ts";
 import { loadRows } from "../runs/scope.ts";
 import type { Sql } from "../sql.ts";
 import { failedRow } from "./perform.ts";
-
-type OwnRow = Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt">;
 
 /** Seals a loop whose items are over, or that one of them or its opening ended: from what the ledger has of them. */
 export async function closeLoop(
@@ -44,7 +42,7 @@ export async function withProgress(
   verdict: Verdict,
 ): Promise<Verdict> {
   if (verdict.kind !== "items") return verdict;
-  return findProgress(sql, { runId, path: path.slice(0, -".open".length), count: verdict.count });
+  return findProgress(sql, { runId, path: loopOf(path), count: verdict.count });
 }
 
 /** An item that is over: whose it is, and of one that failed what failed and with which item. */
@@ -66,5 +64,5 @@ export async function describeClosing(
   const { code } = ended;
   const error = rows.get(ended.path)?.error as StepFailure | null | undefined;
   const failure = { message: `${ended.path} failed.`, ...error, code, path: ended.path };
-  return { ended, failure, item: await readItem(sql, { runId, path: `${loop}.open`, index }, pages) };
+  return { ended, failure, item: await readItem(sql, { runId, path: openingOf(loop), index }, pages) };
 }

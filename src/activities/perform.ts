@@ -4,7 +4,7 @@ import { kindOf } from "../definition/expressions/values.ts";
 import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan.ts";
 import { StepError } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
-import type { StepFailure, StepRow } from "../runs/ledger.ts";
+import type { OwnRow, StepFailure, StepRow } from "../runs/ledger.ts";
 import { itemAt, mostItems, referTo } from "../runs/loops.ts";
 import { longListOf } from "../runs/long-lists.ts";
 import type { Seal } from "../runs/seal.ts";
@@ -224,15 +224,11 @@ export function referencesOf(node: CompiledNode): Reference[] {
 }
 
 /** The row of a node that was done and is not sealed yet. */
-export function rowOf(
-  step: PlanStep,
-  own: Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt">,
-  performed: Performed,
-): StepRow {
+export function rowOf(step: PlanStep, own: OwnRow, performed: Performed): StepRow {
   const { status, outcome, verdict, input, output, error = null, log, lists } = performed;
-  const { loop, index } = itemAt(own.path);
   return {
     ...own,
+    ...itemColumns(step, own.path),
     kind: step.kind,
     status,
     outcome,
@@ -241,22 +237,16 @@ export function rowOf(
     output,
     error,
     endedAt: new Date(),
-    ...(step.control === "item" ? { itemOf: loop, item: index } : {}),
     ...(log === undefined ? {} : { log }),
     ...(lists === undefined ? {} : { lists }),
   };
 }
 
 /** The row of a step that failed for good. */
-export function failedRow(
-  step: PlanStep,
-  row: Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt" | "input">,
-  failure: StepFailure,
-): StepRow {
-  const { loop, index } = itemAt(row.path);
+export function failedRow(step: PlanStep, row: OwnRow & Pick<StepRow, "input">, failure: StepFailure): StepRow {
   return {
     ...row,
-    ...(step.control === "item" ? { itemOf: loop, item: index } : {}),
+    ...itemColumns(step, row.path),
     kind: step.kind,
     status: "failed",
     outcome: failure.code,
@@ -266,6 +256,13 @@ export function failedRow(
     ...(typeof failure["log"] === "string" ? { log: failure["log"] } : {}),
     endedAt: new Date(),
   };
+}
+
+/** By what the row of an item that is over is found among those of its loop. */
+function itemColumns(step: PlanStep, path: string): Pick<StepRow, "itemOf" | "item"> {
+  if (step.control !== "item") return {};
+  const { loop, index } = itemAt(path);
+  return { itemOf: loop, item: index };
 }
 
 function handling(step: PlanStep, code: string): "no" | "continue" | "steps" {

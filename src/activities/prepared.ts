@@ -1,7 +1,7 @@
 import type { LoadedVersion } from "../catalog/versions.ts";
 import type { CompiledNode } from "../definition/compile.ts";
 import type { Evaluation, PlacedRead } from "../definition/expressions.ts";
-import { planNodes, type IteratorStep, type PlanStep } from "../definition/plan.ts";
+import { openingOf, planNodes, type IteratorStep, type PlanStep } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import type { SqlPool } from "../sql.ts";
@@ -152,7 +152,7 @@ async function loadItems(
   const indexOf = (loop: string): number => itemIndex(path, around.indexOf(loop));
   const values = new Map<string, Json>();
   for (const loop of version.loops(node)) {
-    const open = `${prefixOf(path, around.indexOf(loop))}${loop}.open`;
+    const open = openingOf(prefixOf(path, around.indexOf(loop)) + loop);
     const place = { runId: run.id, path: open, index: indexOf(loop) };
     values.set(loop, await readItem(sql, place, pages));
   }

@@ -1,5 +1,5 @@
 import type { At, Ending, Executor } from "../definition/interpret.ts";
-import { pathsOf, type ItemEnd, type IteratorStep, type PlanStep, type Verdict } from "../definition/plan.ts";
+import { loopOf, pathsOf, type ItemEnd, type IteratorStep, type PlanStep, type Verdict } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import { failAttempt, loadRun, loadVerdicts, pauseAfter, type LoadedRun } from "../runs/attempts.ts";
 import { releaseKey } from "../runs/close.ts";
@@ -133,7 +133,7 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
     // Items are begun in order: of those that are not over, the first ones may be.
     for (let [index, begun] = [from, 0]; index < count && begun < loop.concurrency; index++) {
       if (done.includes(index)) continue;
-      paths.push(...pathsOf(loop.steps, `${path.slice(0, -".open".length)}[${index}].`));
+      paths.push(...pathsOf(loop.steps, `${loopOf(path)}[${index}].`));
       begun += 1;
     }
     for (const [sealed, known] of await loadVerdicts(pool, key.runId, paths)) verdicts.set(sealed, known);
@@ -144,7 +144,7 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
     await unsealed.sealAround(doing.at.lane);
     if (step.control === "iterator") return endLoop(step, doing);
     let resolved: Json | null = null;
-    const { path, at, startedAt } = doing;
+    const { path, at } = doing;
     const riders = unsealed.ridersOf(at.lane);
     try {
       const performed = await performNode(version.node(step), {
@@ -171,7 +171,7 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
       }
       const meaning = meaningOf(error);
       if (meaning.kind !== "answer") throw error;
-      return fail(step, { ...doing, input: resolved, startedAt }, meaning);
+      return fail(step, { ...doing, input: resolved }, meaning);
     }
   }
 

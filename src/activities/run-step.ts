@@ -2,7 +2,7 @@ import { CancelledFailure, Context } from "@temporalio/activity";
 import type { PlanStep } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import { beginAttempt, type Beginning } from "../runs/attempts.ts";
-import { createSeal } from "../runs/ledger.ts";
+import { createSeal, type OwnRow } from "../runs/ledger.ts";
 import { callKey } from "../runs/outside-calls.ts";
 import type { StepAnswer, StepInput } from "./contract.ts";
 import { createContext, type Environment } from "./environment.ts";
@@ -13,7 +13,7 @@ import { createOnceSeal, createOnceStep, OnceTakenError, type OnceStep } from ".
 import { performOutside, type Doubt } from "./outside.ts";
 import { performNode, type Performed, type Waiting } from "./perform.ts";
 import { createEvaluation, prepareVersion, type PreparedVersion } from "./prepared.ts";
-import { endFailed, endPerformed, tryAgain, type OwnRow } from "./try-ends.ts";
+import { endFailed, endPerformed, tryAgain } from "./try-ends.ts";
 import { withinTime } from "./within-time.ts";
 
 const heartbeatMs = 500;

@@ -4,7 +4,7 @@ import { isUuid } from "../ids.ts";
 import type { PlanStep } from "../definition/plan.ts";
 import { isJsonObject, textOf, type Json } from "../json.ts";
 import { failAttempt, pauseAfter } from "../runs/attempts.ts";
-import { sealRows, type RunKey, type StepFailure, type StepRow } from "../runs/ledger.ts";
+import { sealRows, type OwnRow, type RunKey, type StepFailure, type StepRow } from "../runs/ledger.ts";
 import { addAnswered } from "../runs/outside-calls.ts";
 import { isUnavailable, type SqlPool } from "../sql.ts";
 import type { StepAnswer } from "./contract.ts";
@@ -14,9 +14,6 @@ import type { Guard } from "./guard.ts";
 import type { OnceStep } from "./once.ts";
 import type { Doubt } from "./outside.ts";
 import { failedRow, rowOf, type Performed, type Waiting } from "./perform.ts";
-
-/** What a row of an ordinary try has from its beginning. */
-export type OwnRow = Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt">;
 
 /** A try that is over. */
 export interface TryEnd {

@@ -3,13 +3,12 @@ import type { Batch, RowOutcome } from "../crm/batch.ts";
 import type { WriteModes } from "../crm/modes.ts";
 import type { Writer } from "../crm/writer.ts";
 import type { RecordCondition } from "../definition/conditions.ts";
-import { FencedError } from "../errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
-import { isLedgerConflict } from "../runs/ledger.ts";
+import { commitGated, isLedgerConflict } from "../runs/ledger.ts";
 import { longListOf } from "../runs/long-lists.ts";
 import type { Seal, Sealed } from "../runs/seal.ts";
 import { addListPage, findListEnd, pageItems, readListPage, readListPages } from "../runs/step-lists.ts";
-import type { Sql, Statement } from "../sql.ts";
+import type { Sql } from "../sql.ts";
 import { createStepWriter } from "./record-step.ts";
 import type { StepContext } from "./step-kind.ts";
 
@@ -171,11 +170,6 @@ async function writePage(
       },
     },
   );
-}
-
-async function commitGated(sql: Sql, statement: Statement): Promise<void> {
-  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
-  if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: none of its records is written.");
 }
 
 async function writeOnly(step: ManyRecords, items: readonly Json[], write: WriteBatch): Promise<Sealed> {

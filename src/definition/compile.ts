@@ -5,6 +5,7 @@ import { controlPolicy, isQuick, retryOf, timeoutOf } from "./compile/policies.t
 import { compileCondition } from "./conditions.ts";
 import { compileValue, type Compiled } from "./expressions.ts";
 import {
+  openingOf,
   partsOf,
   type ItemStep,
   type IteratorStep,
@@ -183,7 +184,7 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
     const { id } = common;
     const { concurrency, onItemError, batch, output } = source;
     const open: OpenStep = {
-      ...commonOf({ id: `${id}.open` }),
+      ...commonOf({ id: openingOf(id) }),
       control: "open",
       kind: "open",
       ...(batch === undefined ? {} : { batch }),

@@ -1,4 +1,12 @@
-import type { ItemEnd, IteratorStep, ParallelStep, Plan, PlanStep, Verdict } from "./plan.ts";
+import {
+  openingOf,
+  type ItemEnd,
+  type IteratorStep,
+  type ParallelStep,
+  type Plan,
+  type PlanStep,
+  type Verdict,
+} from "./plan.ts";
 
 /** How a walk ended. `halted`: `execute` asked to stop here; a later walk goes on from the ledger. */
 export type Ending =
@@ -76,7 +84,7 @@ export async function walkLoop(
   at: At,
   executor: Executor,
 ): Promise<Ending | undefined> {
-  const opened = await executor.execute(step.open, `${path}.open`, at);
+  const opened = await executor.execute(step.open, openingOf(path), at);
   if (opened === "halt") return { kind: "halted", path };
   // A loop that could not be opened is closed with that failure.
   if (opened.kind === "items" && !(opened.failed && step.onItemError === "fail")) {

@@ -178,12 +178,22 @@ export function partsOf(step: PlanStep): ReadonlyArray<readonly PlanStep[]> {
   }
 }
 
+/** The path of a loop's opening, by the loop's. */
+export function openingOf(loop: string): string {
+  return `${loop}.open`;
+}
+
+/** The path of a loop, by its opening's. */
+export function loopOf(opening: string): string {
+  return opening.slice(0, -".open".length);
+}
+
 /** Paths of the rows that steps may have, without those within items of loops. */
 export function pathsOf(steps: readonly PlanStep[], prefix: string): string[] {
   return steps.flatMap((step) => {
     const own = prefix + step.id;
     const inside = partsOf(step).filter((part) => step.control !== "iterator" || part === step.onError?.steps);
-    const open = step.control === "iterator" ? [`${own}.open`] : [];
+    const open = step.control === "iterator" ? [openingOf(own)] : [];
     return [own, ...open, ...inside.flatMap((part) => pathsOf(part, prefix))];
   });
 }

@@ -1,6 +1,5 @@
-import { FencedError } from "../errors.ts";
 import type { Sql } from "../sql.ts";
-import { beginGated, type RunKey } from "./ledger.ts";
+import { beginGated, commitGated, type RunKey } from "./ledger.ts";
 
 /** What a run answers to the sender of its webhook. */
 export interface RunAnswer {
@@ -27,8 +26,7 @@ export async function keepAnswer(
      select g.run_id, ${p(path, "text")}, ${p(answer.status, "integer")}, ${p(answer.headers, "jsonb")}, ${p(answer.text, "text")}
      from gate g join tandem.runs r on r.id = g.run_id where r.trigger->>'kind' = 'webhook' on conflict (run_id) do nothing`,
   );
-  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
-  if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  await commitGated(sql, statement);
   // A statement of its own: one that lost against another try does not see what that kept.
   const { rows: kept } = await sql.query<{ path: string }>({
     name: "answer_of_run",

@@ -4,7 +4,7 @@ import type { RetryPolicy, Verdict } from "../definition/plan.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
 import { workspaceColumns, type Workspace } from "../workspace.ts";
-import { beginGated, openStatuses, type RunKey, type StepFailure } from "./ledger.ts";
+import { beginGated, commitGated, openStatuses, type RunKey, type StepFailure } from "./ledger.ts";
 import { triggerDocument } from "./lists.ts";
 import {
   knownParts,
@@ -253,8 +253,7 @@ export async function failAttempt(
       fence: key.fence,
     });
   }
-  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
-  if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  await commitGated(sql, statement);
   return waits ? { kind: "wait", waitId } : { kind: "soon", inMs: failed.pauseMs };
 }
 

@@ -48,6 +48,9 @@ export interface StepRow {
   readonly also?: (statement: Statement) => void;
 }
 
+/** What is known of a row before its step is done: whose it is, and of which try. */
+export type OwnRow = Pick<StepRow, "path" | "attempts" | "attempt" | "lane" | "startedAt">;
+
 /** How a run ends, as the ledger keeps it. */
 export interface RunEnd {
   readonly status: "completed" | "failed";
@@ -144,10 +147,13 @@ export async function sealRows(sql: Sql, key: RunKey, rows: readonly StepRow[], 
     }
   }
   if (end !== undefined) addClose(statement, end);
-  const { rows: found } = await sql.query<{ open: boolean }>(
-    statement.query("select exists (select 1 from gate) as open"),
-  );
-  if (found[0]?.open !== true) throw new FencedError(fencedSentence);
+  await commitGated(sql, statement);
+}
+
+/** Carries out a statement that has the CTE `gate`. Throws FencedError where the gate was shut: then it did nothing. */
+export async function commitGated(sql: Sql, statement: Statement): Promise<void> {
+  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
+  if (rows[0]?.open !== true) throw new FencedError(fencedSentence);
 }
 
 function addClose(statement: Statement, end: RunEnd): void {

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { createId } from "../ids.ts";
 import type { Json, JsonObject } from "../json.ts";
-import type { Query, Sql, Statement } from "../sql.ts";
+import type { Sql, Statement } from "../sql.ts";
 import { FencedError } from "../errors.ts";
-import { beginGated, type RunKey } from "./ledger.ts";
+import { beginGated, commitGated, type RunKey } from "./ledger.ts";
 
 /** What is stored of a call to the outside, and where it stands. */
 export interface OutsideCall {
@@ -56,7 +56,7 @@ export async function storeCall(
   const { rows } = await sql.query<{ open: boolean; stored: boolean }>(
     statement.query("select exists (select 1 from gate) as open, exists (select 1 from stored) as stored"),
   );
-  if (rows[0]?.open !== true) throw new FencedError(fencedSentence);
+  if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: nothing is sent for it.");
   const own = { ...call, progress: {}, unsure: false };
   return rows[0].stored ? own : ((await findCall(sql, key.runId, path)) ?? own);
 }
@@ -127,12 +127,5 @@ async function changeCall(
     `update tandem.outside_calls c set ${set((value) => p(value, "jsonb"))} from gate g
      where c.run_id = g.run_id and c.path = ${p(path, "text")} and c.attempt ${as} ${p(attempt, "integer")}`,
   );
-  await commitGated(sql, statement.query("select exists (select 1 from gate) as open"));
+  await commitGated(sql, statement);
 }
-
-async function commitGated(sql: Sql, query: Query): Promise<void> {
-  const { rows } = await sql.query<{ open: boolean }>(query);
-  if (rows[0]?.open !== true) throw new FencedError(fencedSentence);
-}
-
-const fencedSentence = "The run is not open any more: nothing is sent for it.";

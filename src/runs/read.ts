@@ -1,4 +1,4 @@
-import { pathsOf, planNodes, type Plan, type PlanStep } from "../definition/plan.ts";
+import { loopOf, pathsOf, planNodes, type Plan, type PlanStep } from "../definition/plan.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { statementName, type Sql } from "../sql.ts";
 import type { ListCounts } from "./step-lists.ts";
@@ -131,13 +131,13 @@ async function withLoops(sql: Sql, runId: string, steps: readonly StepDetail[]):
   const opened = steps.filter(({ kind, status }) => kind === "open" && status === "done");
   const counts = new Map<string, ItemCounts>();
   for (const { path } of opened) {
-    const loop = path.slice(0, -".open".length);
+    const loop = loopOf(path);
     counts.set(loop, await countItems(sql, runId, loop));
   }
   const shown = new Set(steps.map(({ path }) => path));
   return steps.flatMap((step) => {
     if (step.kind !== "open") return [{ ...step, items: counts.get(step.path) ?? null }];
-    const loop = step.path.slice(0, -".open".length);
+    const loop = loopOf(step.path);
     if (shown.has(loop) || step.status !== "done")
       return shown.has(loop) ? [] : [{ ...step, path: loop, kind: "iterator" }];
     const running = { status: "running", outcome: null, endedAt: null, input: null, output: null, lists: [] } as const;

@@ -23,7 +23,14 @@ import type {
   VersionKey,
 } from "../activities/contract.ts";
 import type { At, Executor } from "../definition/interpret.ts";
-import { planNodes, type ItemEnd, type IteratorStep, type PlanStep, type Verdict } from "../definition/plan.ts";
+import {
+  openingOf,
+  planNodes,
+  type ItemEnd,
+  type IteratorStep,
+  type PlanStep,
+  type Verdict,
+} from "../definition/plan.ts";
 import { createProgress } from "./progress.ts";
 
 /** Rung when something the workflow waits for was settled: it says "look", nothing else. */
@@ -138,7 +145,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
       const inner = halt?.at === undefined ? undefined : nodes[halt.at.node];
       if (inner !== undefined && halt?.at !== undefined) await ordinary(inner, { path: halt.at.path, at });
       // A run that is not open hears of its cancel there.
-      else if (halt?.why === "fenced") await ordinary(step.open, { path: `${path}.open`, at });
+      else if (halt?.why === "fenced") await ordinary(step.open, { path: openingOf(path), at });
       else await sleep("1 second");
     }
   }

@@ -1,7 +1,6 @@
 import type { Json, JsonObject } from "../../json.ts";
-import { beginGated } from "../../runs/ledger.ts";
+import { beginGated, commitGated } from "../../runs/ledger.ts";
 import { addStepLists, pageBytes, pageItems, type ListPage } from "../../runs/step-lists.ts";
-import { FencedError } from "../../errors.ts";
 import type { OutsideContext } from "../step-kind.ts";
 import type { PageMark } from "./pages.ts";
 
@@ -57,10 +56,7 @@ export async function storeItems(
   const pages = cut(texts, { page: progress.stored, first: progress.storedItems });
   const statement = beginGated({ runId: context.run.id, fence: context.fence });
   addStepLists(statement, [{ path: context.path, pages }]);
-  const { rows } = await context.sql.query<{ open: boolean }>(
-    statement.query("select exists (select 1 from gate) as open"),
-  );
-  if (rows[0]?.open !== true) throw new FencedError("The run is not open any more: its pages are not kept.");
+  await commitGated(context.sql, statement);
   return {
     ...progress,
     items: [],

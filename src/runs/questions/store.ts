@@ -1,8 +1,7 @@
-import { FencedError } from "../../errors.ts";
 import { createId } from "../../ids.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { Sql } from "../../sql.ts";
-import { beginGated, openStatuses, type RunKey } from "../ledger.ts";
+import { beginGated, commitGated, openStatuses, type RunKey } from "../ledger.ts";
 import { addNoTry, addWait, waitIdOf } from "../waits/open.ts";
 import type { Form } from "./form.ts";
 
@@ -43,8 +42,7 @@ export async function ask(sql: Sql, key: RunKey, question: NewQuestion): Promise
   const { path, beside } = question;
   addWait(statement, { path, waitId, kind: "question", until: deadline, beside, fence: key.fence });
   addNoTry(statement, path);
-  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
-  if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  await commitGated(sql, statement);
   return waitId;
 }
 

@@ -1,6 +1,5 @@
-import { FencedError } from "../../errors.ts";
 import type { Sql, Statement } from "../../sql.ts";
-import { beginGated, type RunKey } from "../ledger.ts";
+import { beginGated, commitGated, type RunKey } from "../ledger.ts";
 
 /** Something that a step of a run waits for. */
 export interface NewWait {
@@ -61,7 +60,6 @@ export async function waitUntil(
   const moment = statement.param(until, "timestamptz");
   addWait(statement, { path, waitId, kind: "timer", until: moment, beside, fence: key.fence });
   addNoTry(statement, path);
-  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
-  if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  await commitGated(sql, statement);
   return waitId;
 }

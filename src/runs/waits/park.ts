@@ -1,6 +1,6 @@
 import { FencedError } from "../../errors.ts";
 import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
-import { beginGated, type RunKey } from "../ledger.ts";
+import { beginGated, commitGated, type RunKey } from "../ledger.ts";
 
 /** A wait that was settled and is not read by then may belong to a workflow that is gone. */
 const soonReadSeconds = 10;
@@ -60,7 +60,6 @@ export async function waitForSlot(sql: Sql, key: RunKey, path: string): Promise<
     `update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end
      from waiting w where r.id = w.run_id`,
   );
-  const { rows } = await sql.query<{ open: boolean }>(statement.query("select exists (select 1 from gate) as open"));
-  if (rows[0]?.open !== true) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  await commitGated(sql, statement);
   return waitId;
 }
