@@ -1,5 +1,6 @@
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { createMatcher } from "./matcher.ts";
+import type { OpenedSecrets } from "./vault.ts";
 import { writtenForms } from "./written-forms.ts";
 
 /** Takes values of secrets out of what is to be stored or shown. */
@@ -37,6 +38,16 @@ export function createRedactor(values: Iterable<string | Buffer>): Redactor {
     return place === 0 ? given : clean + given.slice(place);
   };
   return { text, json: (value) => redactJson(value, text) };
+}
+
+/** Redactors by the values that they take out: the vault gives the same ones for a second or so. */
+const redactors = new WeakMap<OpenedSecrets, Redactor>();
+
+/** A redactor of all these secrets' values. */
+export function redactorOf(secrets: OpenedSecrets): Redactor {
+  const redactor = redactors.get(secrets) ?? createRedactor([...secrets.values()].flat());
+  redactors.set(secrets, redactor);
+  return redactor;
 }
 
 /** Bodies and results are nested no deeper than 64 levels: whoever reads them has seen to that. */

@@ -2,7 +2,7 @@ import { ProblemError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import type { MailTransport } from "../../mailbox/transport.ts";
 import type { SqlPool } from "../../sql.ts";
-import { createRedactor, type Redactor } from "../../vault/redactor.ts";
+import { redactorOf, type Redactor } from "../../vault/redactor.ts";
 import { listSecretNames } from "../../vault/secret-names.ts";
 import type { Vault } from "../../vault/vault.ts";
 import { createLoop, type Loop } from "../loop.ts";
@@ -27,12 +27,14 @@ export function createAlertLoops({ log, vault, runsStarted, ...parts }: AlertPar
   start(): void;
   stop(): Promise<void>;
 } {
-  const redactorOf = (workspaceId: string) => createWorkspaceRedactor({ pool: parts.pool, vault, log }, workspaceId);
   const reviewing = createLoop({
     work: "accounting for failed runs",
     log,
     async round() {
-      const { mails, runs } = await reviewFailures({ ...parts, redactorOf });
+      const { mails, runs } = await reviewFailures({
+        ...parts,
+        redactorOf: (workspaceId) => openRedactor({ pool: parts.pool, vault, log }, workspaceId),
+      });
       if (runs > 0) runsStarted?.();
       if (mails > 0) sending.ring();
       return restMs;
@@ -61,7 +63,7 @@ export function createAlertLoops({ log, vault, runsStarted, ...parts }: AlertPar
 }
 
 /** Where the secrets cannot be opened, reasons are as they were stored: what steps opened is out of them. */
-async function createWorkspaceRedactor(
+async function openRedactor(
   { pool, vault, log }: { pool: SqlPool; vault: Vault; log: Log },
   workspaceId: string,
 ): Promise<Redactor> {
@@ -71,5 +73,5 @@ async function createWorkspaceRedactor(
     log.warn({ err: error }, "secrets that a mail might name cannot be opened");
     return new Map<string, readonly Buffer[]>();
   });
-  return createRedactor([...opened.values()].flat());
+  return redactorOf(opened);
 }

@@ -46,10 +46,10 @@ const nothing: Reviewed = { mails: 0, runs: 0 };
 export async function reviewFailures(parts: ReviewParts, now: Date = new Date()): Promise<Reviewed> {
   let all = nothing;
   const faults: unknown[] = [];
+  const redactorOf = oncePerWorkspace(parts.redactorOf);
   for (const reviewable of await workflowsToReview(parts.pool, now)) {
     try {
-      const redactor = await parts.redactorOf(reviewable.workspaceId);
-      const one = await inTransaction(parts.pool, (sql) => review(sql, parts, { reviewable, redactor, now }));
+      const one = await inTransaction(parts.pool, (sql) => review(sql, { ...parts, redactorOf }, { reviewable, now }));
       all = { mails: all.mails + one.mails, runs: all.runs + one.runs };
     } catch (error) {
       if (isUnavailable(error)) throw error;
@@ -61,9 +61,18 @@ export async function reviewFailures(parts: ReviewParts, now: Date = new Date())
   return all;
 }
 
+/** Within a round a workspace's secrets are opened for its first mail, and for none if it has none. */
+function oncePerWorkspace(redactorOf: ReviewParts["redactorOf"]): ReviewParts["redactorOf"] {
+  const known = new Map<string, Pick<Redactor, "text">>();
+  return async (workspaceId) => {
+    const redactor = known.get(workspaceId) ?? (await redactorOf(workspaceId));
+    known.set(workspaceId, redactor);
+    return redactor;
+  };
+}
+
 interface Round {
   readonly reviewable: Reviewable;
-  readonly redactor: Pick<Redactor, "text">;
   readonly now: Date;
 }
 
@@ -91,7 +100,7 @@ async function review(sql: Sql, parts: ReviewParts, round: Round): Promise<Revie
     workedAt: hasWorked(alert, { now: round.now, digestMs, workedAt }) ? workedAt : undefined,
     links: parts.links,
   });
-  const { text } = round.redactor;
+  const { text } = await parts.redactorOf(watched.workspaceId);
   const mail = { kind: decision.mail, workflowId, workspaceId: watched.workspaceId, recipients };
   await addAlertMail(sql, parts.mail, { mail: { ...mail, subject: text(subject), body: text(body) }, now: round.now });
   return { mails: 1, runs };

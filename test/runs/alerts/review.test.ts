@@ -210,3 +210,21 @@ describe("a process that dies", () => {
     },
   );
 });
+
+test("a round opens a workspace's secrets once, and for a mail only", async () => {
+  const ids = [await workflow(), await workflow()];
+  let opened = 0;
+  const counting = {
+    ...parts,
+    async redactorOf(workspaceId: string) {
+      opened += 1;
+      return parts.redactorOf(workspaceId);
+    },
+  };
+  for (const id of ids) await endRun(pool, id, { at: start });
+  expect((await reviewAll(counting, start)).mails).toBe(2);
+  expect(opened).toBe(1);
+  for (const id of ids) await endRun(pool, id, { at: after(1) });
+  await reviewAll(counting, after(1));
+  expect(opened).toBe(1);
+});
