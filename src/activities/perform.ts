@@ -1,5 +1,5 @@
 import type { CompiledNode } from "../definition/compile.ts";
-import type { Evaluation, Reference } from "../definition/expressions.ts";
+import type { Evaluation } from "../definition/expressions.ts";
 import { kindOf } from "../definition/expressions/values.ts";
 import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan.ts";
 import { StepError } from "../errors.ts";
@@ -211,16 +211,6 @@ function getKind(kinds: StepKinds, step: EffectStep): StepKind {
   if (kind === undefined)
     throw new StepError("unknown-kind", `Step "${step.id}": this worker knows no step kind "${step.kind}".`);
   return kind;
-}
-
-/** Every reference that doing the node may read. */
-export function referencesOf(node: CompiledNode): Reference[] {
-  return [
-    ...(node.input?.references ?? []),
-    ...(node.once?.references ?? []),
-    ...(node.when?.references ?? []),
-    ...(node.branches ?? []).flatMap((branch) => branch.when?.references ?? []),
-  ];
 }
 
 /** The row of a node that was done and is not sealed yet. */

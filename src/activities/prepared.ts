@@ -21,7 +21,6 @@ import {
 } from "../runs/scope.ts";
 import { getObjects } from "../crm/load-objects.ts";
 import type { Environment } from "./environment.ts";
-import { referencesOf } from "./perform.ts";
 import { readLists, readsOf } from "./read-lists.ts";
 import { followingsOf, followRelations, withFollowed, type Following } from "./related.ts";
 import type { StepKinds } from "./step-kind.ts";
@@ -58,11 +57,11 @@ export function prepareVersion(version: LoadedVersion): PreparedVersion {
   const steps = planNodes(version.plan);
   const index = indexPlan(version.plan.steps);
   const { nodes, output } = version.compiled;
-  const followings = nodes.map((node) => followingsOf(referencesOf(node), index, nodes));
   const reads = nodes.map(readsOf);
+  const followings = reads.map((read) => followingsOf(read, index, nodes));
   const outputFollowings = followingsOf(output?.references ?? [], index, nodes);
   const needs = nodes.map((node, number) =>
-    withFollowed(needsOf(referencesOf(node), index, node.step.node), followings[number] ?? []),
+    withFollowed(needsOf(reads[number] ?? [], index, node.step.node), followings[number] ?? []),
   );
   const outputNeeds = withFollowed(needsOf(output?.references ?? [], index, outputNode), outputFollowings);
   const quick = steps.filter((step) => step.quick).map((step) => needs[step.node]);

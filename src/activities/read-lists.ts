@@ -24,6 +24,7 @@ const mostHeld = 64 * 1_048_576;
 export function readsOf(node: CompiledNode): PlacedRead[] {
   return [
     ...(node.input?.reads ?? []),
+    ...(node.once?.reads ?? []),
     ...(node.when?.reads ?? []),
     ...(node.branches ?? []).flatMap((branch) => branch.when?.reads ?? []),
   ];

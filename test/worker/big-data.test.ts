@@ -129,6 +129,30 @@ test("ten thousand rows that a step gave are written to records, page by page", 
   expect((await historyOf(run.id)).bytes).toBeLessThan(100_000);
 });
 
+test("a step is done once under a value that is an item of a long list", async () => {
+  const workflow = await engine.activate(
+    definitionOf("once-of-many", [
+      { id: "given", kind: "ask-test", input: { name: "rows" } },
+      {
+        id: "made",
+        kind: "create-record",
+        input: { object: "person", values: { jobTitle: "{{ given.said[9998].name }}" } },
+        once: "{{ given.said[9999].name }}",
+      },
+    ]),
+  );
+  const [first, second] = [
+    await engine.finished(await engine.enqueue(workflow, {})),
+    await engine.finished(await engine.enqueue(workflow, {})),
+  ];
+  expect(stepOf(first, "made")).toMatchObject({ status: "done", output: { record: { jobTitle: "Row 9998" } } });
+  expect(stepOf(second, "made").status).toBe("already-done");
+  const { rows: values } = await pool.query("select value from tandem.once_values where workflow_id = $1", [
+    workflow.workflowId,
+  ]);
+  expect(values).toEqual([{ value: "Row 9999" }]);
+});
+
 test("an answer of 50 MB flows on page by page", async () => {
   const items = Array.from({ length: 50_000 }, (_, i) => ({ i, name: `Item ${i}`, text: "y".repeat(960) }));
   const answer = JSON.stringify({ data: items, page: { of: 1 } });

@@ -60,6 +60,12 @@ async function workflowOf(key: string, steps: JsonObject[]) {
   };
 }
 
+const count = async (name: string): Promise<number> => {
+  const { rows } = await pool.query(`select count(*) as n from ${workspace.schemaName}.company where name = $1`, [
+    name,
+  ]);
+  return rows[0].n;
+};
 const asked = (path: string) => service.received.filter((got) => got.path === path);
 
 describe("a call that is done once under a value", () => {
@@ -170,13 +176,6 @@ describe("a call that is done once under a value", () => {
 });
 
 describe("a change of records that is done once under a value", () => {
-  const count = async (name: string): Promise<number> => {
-    const { rows } = await pool.query(`select count(*) as n from ${workspace.schemaName}.company where name = $1`, [
-      name,
-    ]);
-    return rows[0].n;
-  };
-
   test("is not made again, also by many runs at once", async () => {
     const { start, values } = await workflowOf("once-record", [company]);
     const ids = await Promise.all(Array.from({ length: 12 }, () => start("1", { name: "Once" })));
@@ -265,5 +264,16 @@ describe("a value", () => {
     // A run of the version before finds it where it went.
     expect((await run("1")).steps).toMatchObject([{ path: "charge", status: "already-done" }]);
     expect(asked("/moved")).toHaveLength(1);
+  });
+
+  test("is found where it went by a run of the version before that changes records", async () => {
+    const { run, workflowId } = await workflowOf("once-moved-record", [company]);
+    await run("1", { name: "Moved" });
+    const renamed = definitionOf("once-moved-record", [{ ...company, id: "found" }]);
+    await saveDraft(pool, catalog, { workflowId, document: renamed });
+    await activateWorkflow(pool, catalog, { workflowId, once: { make: "found" } });
+    expect((await run("1", { name: "Moved" })).steps).toMatchObject([{ path: "make", status: "already-done" }]);
+    expect(await count("Moved")).toBe(1);
+    expect((await run("2", { name: "Moved" })).steps).toMatchObject([{ path: "make", status: "done" }]);
   });
 });

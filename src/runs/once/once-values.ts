@@ -108,7 +108,10 @@ async function findStepId(sql: Sql, { workflowId, stepId }: OnceKey): Promise<st
   return rows[0]?.stepId ?? stepId;
 }
 
-/** How a value stands towards a step of a run, at this moment. */
+/**
+ * How a value stands towards a step of a run, at this moment. A step of an older version finds it where it
+ * was moved to.
+ */
 export async function findStanding(
   sql: Sql,
   once: OnceKey,
@@ -117,7 +120,8 @@ export async function findStanding(
   const { rows } = await sql.query<Row>({
     name: "read_once",
     text: `select o.id, o.seed, o.generation, o.state, o.run_id as "runId", o.path, o.outcome, o.output, o.lists, ${holderColumns}
-      from tandem.once_values o where o.workflow_id = $1::uuid and o.step_id = $2::text and o.value = $3::text`,
+      from tandem.once_values o where o.workflow_id = $1::uuid and o.value = $3::text and o.step_id = coalesce(
+        (select m.moved_to from tandem.once_moves m where m.workflow_id = $1::uuid and m.step_id = $2::text), $2::text)`,
     values: [once.workflowId, once.stepId, once.value],
   });
   const row = rows[0];
