@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { controlPolicy } from "../../definition/compile/policies.ts";
 import { readLimit } from "../../definition/moments.ts";
 import { durationMs, durationSchema, timeZoneSchema } from "../../definition/schema.ts";
 import { holdsExpression } from "../../definition/standing-in.ts";
@@ -11,7 +12,6 @@ import { waitIdOf } from "../../runs/waits/open.ts";
 import { compileBodySchema } from "../../triggers/body-schema.ts";
 import { checkInputs, inputsSchema } from "../../triggers/manual/inputs.ts";
 import type { CheckContext, ControlKind } from "../step-kind.ts";
-import { controlPolicy } from "./policy.ts";
 
 const mostAssignees = 20;
 const shortestReminderMs = 60_000;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { controlPolicy } from "../../definition/compile/policies.ts";
 import { ExpressionError } from "../../definition/expressions.ts";
 import { holdsExpression } from "../../definition/standing-in.ts";
 import { at, StepError, type Issue } from "../../errors.ts";
@@ -6,7 +7,6 @@ import { isJsonObject, textOf, type Json, type JsonObject } from "../../json.ts"
 import { keepAnswer, type RunAnswer } from "../../runs/answers.ts";
 import { answerHeaders, writeAnswer } from "../../triggers/webhook/answer.ts";
 import type { ControlKind } from "../step-kind.ts";
-import { controlPolicy } from "./policy.ts";
 
 const mostBytes = 1_048_576;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { controlPolicy } from "../../definition/compile/policies.ts";
 import { keySchema } from "../../definition/schema.ts";
 import { didYouMean } from "../../definition/suggest.ts";
 import { at, StepError } from "../../errors.ts";
@@ -7,7 +8,6 @@ import { callWorkflow } from "../../runs/calls/call.ts";
 import { findCalled, type CalledRun } from "../../runs/calls/find.ts";
 import { waitIdOf } from "../../runs/waits/open.ts";
 import type { ControlKind, StepOutcome } from "../step-kind.ts";
-import { controlPolicy } from "./policy.ts";
 
 const input = z.strictObject({
   workflow: keySchema,

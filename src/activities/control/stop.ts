@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { controlPolicy } from "../../definition/compile/policies.ts";
 import type { ControlKind } from "../step-kind.ts";
-import { controlPolicy } from "./policy.ts";
 
 const input = z.strictObject({
   as: z.enum(["completed", "failed"]),

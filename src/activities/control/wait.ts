@@ -1,10 +1,10 @@
 import { z } from "zod";
+import { controlPolicy } from "../../definition/compile/policies.ts";
 import { momentAfter, readMoment } from "../../definition/moments.ts";
 import { durationSchema, timeZoneSchema } from "../../definition/schema.ts";
 import { findWait } from "../../runs/waits/find.ts";
 import { waitIdOf, waitUntil } from "../../runs/waits/open.ts";
 import type { ControlKind, StepOutcome } from "../step-kind.ts";
-import { controlPolicy } from "./policy.ts";
 
 const input = z
   .strictObject({

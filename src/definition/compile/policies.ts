@@ -3,7 +3,7 @@ import type { JsonObject } from "../../json.ts";
 import type { RetryPolicy } from "../plan.ts";
 import { durationMs, type StepDefinition } from "../schema.ts";
 
-/** Of control steps, which do not fail as targets do. */
+/** Of control steps, which meet no target that could answer later: they are tried once. */
 export const controlPolicy = {
   retry: { maximumAttempts: 1, initialIntervalMs: 1_000, backoffCoefficient: 2, maximumIntervalMs: 60_000 },
   timeoutMs: 30_000,
