@@ -116,11 +116,7 @@ function formOf({ fields, schema }: Input): Form {
 /** What is wrong with a form that is written out. */
 function checkForm(written: JsonObject, { objects, at: place }: CheckContext): Issue[] {
   const { fields, schema } = written;
-  // What declares the fields of a form declares the inputs of a launch: it names places by those.
-  const ofFields = checkInputs(fields, { objects, at: place }).map(({ path, message }) => ({
-    path: path.replace(at(place, "inputs"), at(place, "fields")),
-    message,
-  }));
+  const ofFields = checkInputs(fields, { objects, at: place }, "fields");
   const isWritten = schema !== undefined && isJsonObject(schema) && !holdsExpression(schema);
   const fault = isWritten ? faultOf(schema) : undefined;
   return fault === undefined ? ofFields : [...ofFields, { path: at(place, "schema"), message: fault }];

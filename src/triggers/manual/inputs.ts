@@ -50,11 +50,11 @@ export const inputsSchema = z.record(inputName, inputSchema);
 
 export type Inputs = z.output<typeof inputsSchema>;
 
-/** What is wrong with the declaration of inputs beside its shape; where an expression stands, nothing is yet. */
-export function checkInputs(inputs: Json | undefined, { objects, at }: TriggerCheck): Issue[] {
+/** What is wrong with inputs declared under `key`, beside their shape; where an expression stands, nothing is yet. */
+export function checkInputs(inputs: Json | undefined, { objects, at }: TriggerCheck, key = "inputs"): Issue[] {
   if (inputs === undefined || !isJsonObject(inputs)) return [];
   return Object.entries(inputs).flatMap(([name, written]) => {
-    const place = placeOf(placeOf(at, "inputs"), name);
+    const place = placeOf(placeOf(at, key), name);
     const parsed = inputSchema.safeParse(written);
     if (!parsed.success) return [];
     const input = parsed.data;
