@@ -12,6 +12,7 @@ import {
   type PlacedRead,
   type ReadAhead,
 } from "../definition/expressions.ts";
+import { property } from "../definition/expressions/values.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import { longListOf, type LongList } from "../runs/long-lists.ts";
 import { readListPage, readListPages } from "../runs/step-lists.ts";
@@ -202,18 +203,10 @@ function lookupIn(lookup: Lookup, held: Held): Lookup {
       const rest = path.slice(length);
       const items = held.items(list);
       if (items === undefined) return rest.length === 0 ? found : undefined;
-      return rest.reduce<Json | undefined>(partOf, items);
+      return rest.reduce<Json | undefined>(property, items);
     }
     return filled(lookup(path), held);
   };
-}
-
-function partOf(value: Json | undefined, key: PathSegment): Json | undefined {
-  if (Array.isArray(value)) {
-    const position = positionOf(key);
-    return position === undefined ? undefined : value[position];
-  }
-  return value !== undefined && isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
 /** A value with the lists that were read in the places of what stands for them. */
