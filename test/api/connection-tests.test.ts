@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { JsonObject } from "../../src/json.ts";
 import { startApi } from "../http/support.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { startTokenServer } from "../support/token-server.ts";
 import { startGateway } from "./gateway.ts";
 
 const { pool } = await createTestDatabase();
@@ -66,6 +67,41 @@ test("what keeps it from its target is said, without what is secret", async () =
   const away = await make({ baseUrl: "http://127.0.0.1:1", allowedHosts: ["127.0.0.1"] });
   expect(await tried(away)).toMatchObject({ ok: false, status: null, code: "not-connected" });
   expect(await tried(away, { path: "/../../x" })).toMatchObject({ ok: false, code: "not-connected" });
+});
+
+test("a target that takes the call and never answers is told as a timeout", async () => {
+  const api = await startApi(() => {});
+  const id = await make({ baseUrl: api.url, allowedHosts: [`127.0.0.1:${api.port}`] });
+  const { status, body } = await call("POST", `/api/connections/${id}/test`, { body: {} });
+  expect([status, body]).toEqual([
+    200,
+    {
+      ok: false,
+      status: null,
+      code: "timeout",
+      message: "No answer came within 15000 ms.",
+      durationMs: expect.any(Number),
+    },
+  ]);
+});
+
+test("a token that the target does not take any more is renewed, as for a step", async () => {
+  const tokenServer = await startTokenServer();
+  const api = await startApi((request, response) =>
+    response.writeHead(request.headers.authorization === "Bearer access-2" ? 200 : 401).end(),
+  );
+  const id = await make({
+    baseUrl: api.url,
+    authentication: {
+      kind: "oauth2-client-credentials",
+      tokenUrl: tokenServer.url,
+      clientId: "crm",
+      clientSecret: "TOKEN",
+    },
+    allowedHosts: ["127.0.0.1"],
+  });
+  expect(await tried(id)).toMatchObject({ ok: true, status: 200 });
+  expect(api.asked.map(({ headers }) => headers.authorization)).toEqual(["Bearer access-1", "Bearer access-2"]);
 });
 
 test("a connection of another workspace cannot be tried", async () => {

@@ -1,9 +1,10 @@
 import { StepError } from "../../errors.ts";
 import { admitCall } from "../../http/admission.ts";
-import type { Answer, HttpClient } from "../../http/client.ts";
+import type { Answer, Call, HttpClient } from "../../http/client.ts";
+import type { Place } from "../../http/places.ts";
 import { createTokenSender } from "../../http/send-token.ts";
 import { originHeader, originHeaderName } from "../../runs/origin.ts";
-import { authorize, renewAfter401, type Authorization } from "../../vault/authorization.ts";
+import { authorize, renewAfter401, type Authorization, type AuthorizeParts } from "../../vault/authorization.ts";
 import { findConnection, type Connection } from "../../vault/connections.ts";
 import type { Tokens } from "../../vault/tokens.ts";
 import type { OutsideContext, StepContext } from "../step-kind.ts";
@@ -32,12 +33,9 @@ export async function getConnection(
   );
 }
 
-/**
- * Sends one request as soon as the connection's rate lets it go, and gives the target's answer, whatever
- * it is. With OAuth2 an answer of 401 is asked again once, under a new token.
- */
+/** Sends one request as soon as the connection's rate lets it go, and gives the target's answer, whatever it is. */
 export async function exchangePage(
-  { client, tokens }: HttpParts,
+  parts: HttpParts,
   context: OutsideContext,
   { page, connection, key }: { page: PageRequest; connection: Connection | undefined; key: string },
 ): Promise<Answer> {
@@ -59,24 +57,46 @@ export async function exchangePage(
   };
   if (connection === undefined) {
     await context.sending?.();
-    return client.send(ready);
+    return parts.client.send(ready);
   }
-  const proving = { ...context, tokens, send: createTokenSender(client) };
+  return exchangeAuthorized(
+    parts,
+    { ...context, admit: () => admit(context, connection) },
+    { call: ready, connection },
+  );
+}
+
+/** Who makes a call: what it is authorized with, and what lets it go. */
+export interface Asker extends Pick<AuthorizeParts, "signal" | "openSecrets" | "conceal"> {
+  /** Waits until the connection's rate lets the call go. */
+  admit(): Promise<Place>;
+}
+
+/**
+ * Sends a call under its connection's authentication, and gives the target's answer, whatever it is. With
+ * OAuth2 an answer of 401 is asked again once, under a new token.
+ */
+export async function exchangeAuthorized(
+  { client, tokens }: HttpParts,
+  asker: Asker,
+  { call, connection }: { call: Call; connection: Connection },
+): Promise<Answer> {
+  const proving = { ...asker, tokens, send: createTokenSender(client) };
   const authorization = await authorize(proving, connection);
-  const send = (shown: Authorization): Promise<Answer> => client.send({ ...ready, authorization: shown });
-  const admission = await admit(context, connection);
+  const send = (shown: Authorization): Promise<Answer> => client.send({ ...call, authorization: shown });
+  const place = await asker.admit();
   try {
     const answer = await send(authorization);
     if (answer.status !== 401) return answer;
     const renewed = await renewAfter401(proving, connection, authorization);
     return renewed === undefined ? answer : await send(renewed);
   } finally {
-    await admission.release();
+    await place.release();
   }
 }
 
 /** Who is sent away has waited when it comes again, and goes before those who have not. */
-async function admit(context: OutsideContext, connection: Connection) {
+async function admit(context: OutsideContext, connection: Connection): Promise<Place> {
   const waited = context.progress["waited"] === true;
   try {
     const { sql, signal } = context;

@@ -1,13 +1,11 @@
 import { z } from "zod";
-import type { HttpParts } from "../../activities/http/exchange.ts";
+import { exchangeAuthorized, type HttpParts } from "../../activities/http/exchange.ts";
 import { httpInput } from "../../activities/http/input.ts";
 import { isSuccess, refusalOf } from "../../activities/http/judge.ts";
 import { outgoingOf, reachOf, storedRequest } from "../../activities/http/request.ts";
 import { ProblemError, StepError } from "../../errors.ts";
 import { admitCall } from "../../http/admission.ts";
-import { createTokenSender } from "../../http/send-token.ts";
 import type { SqlPool } from "../../sql.ts";
-import { authorize } from "../../vault/authorization.ts";
 import { findConnectionById } from "../../vault/connection-changes.ts";
 import type { Connection } from "../../vault/connections.ts";
 import { createRedactor } from "../../vault/redactor.ts";
@@ -94,13 +92,22 @@ async function tryConnection(
 
 /** The status of its answer. Throws StepError as a step does. */
 async function callConnection(
-  { pool, vault, http: { client, tokens } }: Parts,
+  { pool, vault, http }: Parts,
   connection: Connection,
   { path, method, hidden }: z.output<typeof wanted> & { hidden: Set<string> },
 ): Promise<number> {
   const signal = AbortSignal.timeout(answerMs);
   const request = storedRequest(httpInput.parse({ connection: connection.key, path, method }), connection);
-  const outgoing = outgoingOf({ request, query: {}, body: {} }, connection);
+  const call = {
+    ...outgoingOf({ request, query: {}, body: {} }, connection),
+    reach: reachOf(connection),
+    certificateAuthority: connection.certificateAuthority,
+    repeatable: true,
+    signal,
+    // The signal ends it before: it is for all that is waited for.
+    timeoutMs: 2 * answerMs,
+    maximumBytes: answerBytes,
+  };
   const conceal = (texts: Iterable<string>): void => {
     for (const text of texts) hidden.add(text);
   };
@@ -110,23 +117,22 @@ async function callConnection(
     conceal(values.map(([, value]) => value));
     return new Map(values);
   };
-  const proving = { tokens, send: createTokenSender(client), signal, openSecrets, conceal };
-  const authorization = await authorize(proving, connection);
-  const place = await admitCall({ sql: pool, signal, ready: async () => {} }, connection, false);
-  try {
-    const answer = await client.send({
-      ...outgoing,
-      authorization,
-      reach: reachOf(connection),
-      certificateAuthority: connection.certificateAuthority,
-      repeatable: true,
-      signal,
-      timeoutMs: answerMs,
-      maximumBytes: answerBytes,
-    });
-    if (!isSuccess(answer, request)) throw refusalOf(answer, new Date());
-    return answer.status;
-  } finally {
-    await place.release();
-  }
+  const admit = () => admitCall({ sql: pool, signal, ready: async () => {} }, connection, false);
+  const answer = await exchangeAuthorized(http, { signal, openSecrets, conceal, admit }, { call, connection }).catch(
+    (error: unknown) => {
+      throw isEndedBy(signal, error) ? unanswered(error) : error;
+    },
+  );
+  if (!isSuccess(answer, request)) throw refusalOf(answer, new Date());
+  return answer.status;
+}
+
+/** Who waits under a signal throws its reason, or an error of its own that the reason is the cause of. */
+function isEndedBy({ aborted, reason }: AbortSignal, error: unknown): boolean {
+  return aborted && (error === reason || (error instanceof Error && error.cause === reason));
+}
+
+/** It may have been the target, a token's endpoint or the connection's rate that was waited for. */
+function unanswered(cause: unknown): StepError {
+  return new StepError("timeout", `No answer came within ${answerMs} ms.`, { retryable: true, cause });
 }
