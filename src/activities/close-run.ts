@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { closeCancelled, releaseKey } from "../runs/close.ts";
 import { loadRun, readWait as readWaitRow } from "../runs/attempts.ts";
 import { sealRows } from "../runs/ledger.ts";
-import { loadRows } from "../runs/scope.ts";
+import { loadRows } from "../runs/known-rows.ts";
 import { parkRun } from "../runs/waits/park.ts";
 import type { CloseInput, CloseResult, RunEnding, VersionKey, WaitKey } from "./contract.ts";
 import { describeEnd } from "./ending.ts";

@@ -1,7 +1,7 @@
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import type { RunEnd, RunKey, StepRow } from "../runs/ledger.ts";
-import { loadRows, readKnown, type KnownRow } from "../runs/scope.ts";
+import { loadRows, readKnown, type KnownRow } from "../runs/known-rows.ts";
 import type { RunEnding } from "./contract.ts";
 import type { Environment } from "./environment.ts";
 import { meaningOf } from "./failures.ts";

@@ -2,7 +2,7 @@ import { loopOf, openingOf, type ItemEnd, type IteratorStep, type Verdict } from
 import type { Json } from "../json.ts";
 import { sealRows, type OwnRow, type RunKey, type StepFailure } from "../runs/ledger.ts";
 import { findLoopFailure, findProgress, itemAt, readItem, sealLoop, type ItemPages } from "../runs/loops.ts";
-import { loadRows } from "../runs/scope.ts";
+import { loadRows } from "../runs/known-rows.ts";
 import type { Sql } from "../sql.ts";
 import { failedRow } from "./perform.ts";
 

@@ -6,19 +6,11 @@ import type { Json } from "../json.ts";
 import type { LoadedRun } from "../runs/attempts.ts";
 import type { SqlPool } from "../sql.ts";
 import { readItem, type ItemPages } from "../runs/loops.ts";
-import {
-  addressed,
-  addressOf,
-  createLookup,
-  indexPlan,
-  itemIndex,
-  needsOf,
-  pathKey,
-  prefixOf,
-  type KnownRow,
-  type Needs,
-  type PlanIndex,
-} from "../runs/scope.ts";
+import type { KnownRow } from "../runs/known-rows.ts";
+import { createLookup } from "../runs/lookup.ts";
+import { addressed, needsOf, type Needs } from "../runs/needs.ts";
+import { pathKey } from "../runs/path-key.ts";
+import { addressOf, indexPlan, itemIndex, prefixOf, type PlanIndex } from "../runs/plan-index.ts";
 import { getObjects } from "../crm/load-objects.ts";
 import type { Environment } from "./environment.ts";
 import { readLists, readsOf } from "./read-lists.ts";

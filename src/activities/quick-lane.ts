@@ -5,7 +5,7 @@ import { failAttempt, loadRun, loadVerdicts, pauseAfter, type LoadedRun } from "
 import { releaseKey } from "../runs/close.ts";
 import { createSeal, sealRows, type RunKey, type StepFailure } from "../runs/ledger.ts";
 import { waitForSlot } from "../runs/waits/park.ts";
-import { pathKey } from "../runs/scope.ts";
+import { pathKey } from "../runs/path-key.ts";
 import { createMemory } from "./block/memory.ts";
 import { findScope } from "./block/scope.ts";
 import { createUnsealed } from "./block/unsealed.ts";

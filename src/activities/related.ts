@@ -3,7 +3,10 @@ import type { Objects } from "../crm/objects.ts";
 import type { CompiledNode } from "../definition/compile.ts";
 import type { PathSegment, Reference } from "../definition/expressions.ts";
 import { textOf, type Json } from "../json.ts";
-import { pathKey, readKnown, type KnownRow, type Needs, type PlanIndex } from "../runs/scope.ts";
+import { readKnown, type KnownRow } from "../runs/known-rows.ts";
+import type { Needs } from "../runs/needs.ts";
+import { pathKey } from "../runs/path-key.ts";
+import type { PlanIndex } from "../runs/plan-index.ts";
 import type { Sql } from "../sql.ts";
 
 /** A reference that may go on from a record by a relation: `found.first.company.name`, `trigger.record.company.name`. */

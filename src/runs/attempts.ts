@@ -6,16 +6,9 @@ import type { Sql } from "../sql.ts";
 import { workspaceColumns, type Workspace } from "../workspace.ts";
 import { beginGated, commitGated, openStatuses, type RunKey, type StepFailure } from "./ledger.ts";
 import { triggerDocument } from "./lists.ts";
-import {
-  knownParts,
-  knownRows,
-  loadRowsText,
-  partsOf,
-  type KnownRow,
-  type LoadedRow,
-  type Needs,
-  type RunFacts,
-} from "./scope.ts";
+import { knownParts, knownRows, loadRowsText, partsOf, type KnownRow, type LoadedRow } from "./known-rows.ts";
+import type { RunFacts } from "./lookup.ts";
+import type { Needs } from "./needs.ts";
 import { addWait } from "./waits/open.ts";
 import { waitForSlot } from "./waits/park.ts";
 

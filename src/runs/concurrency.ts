@@ -1,7 +1,8 @@
 import type { Starting } from "../catalog/triggers.ts";
 import type { JsonObject } from "../json.ts";
 import type { NewRun } from "./enqueue.ts";
-import { createLookup, pathKey } from "./scope.ts";
+import { createLookup } from "./lookup.ts";
+import { pathKey } from "./path-key.ts";
 
 type Verdict = Pick<NewRun, "concurrency" | "over">;
 

@@ -11,7 +11,7 @@ import {
 import type { Json, JsonObject } from "../../src/json.ts";
 import { longListOf } from "../../src/runs/long-lists.ts";
 import type { RunKey } from "../../src/runs/ledger.ts";
-import { loadRows, readKnown } from "../../src/runs/scope.ts";
+import { loadRows, readKnown } from "../../src/runs/known-rows.ts";
 import { createCrm } from "../crm/support.ts";
 import { countingPool } from "../support/bytes.ts";
 import { createTestDatabase } from "../support/database.ts";

@@ -4,7 +4,7 @@ import { createId } from "../../src/ids.ts";
 import { beginAttempt, loadRun } from "../../src/runs/attempts.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import { beginGated, createSeal, isLedgerConflict, sealRows, type StepRow } from "../../src/runs/ledger.ts";
-import { loadRows } from "../../src/runs/scope.ts";
+import { loadRows } from "../../src/runs/known-rows.ts";
 import { inTransaction } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { until } from "../support/until.ts";

@@ -3,7 +3,8 @@ import { FencedError } from "../../src/errors.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { createSeal, isLedgerConflict, sealRows, type RunKey, type StepRow } from "../../src/runs/ledger.ts";
 import { longListOf } from "../../src/runs/long-lists.ts";
-import { loadRows, pathKey } from "../../src/runs/scope.ts";
+import { loadRows } from "../../src/runs/known-rows.ts";
+import { pathKey } from "../../src/runs/path-key.ts";
 import {
   findStepList,
   listName,

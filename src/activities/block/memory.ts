@@ -1,6 +1,7 @@
 import type { Json } from "../../json.ts";
 import { itemsOf, type ItemPages } from "../../runs/loops.ts";
-import { loadRows, type KnownRow, type Needs } from "../../runs/scope.ts";
+import { loadRows, type KnownRow } from "../../runs/known-rows.ts";
+import type { Needs } from "../../runs/needs.ts";
 import type { Sql } from "../../sql.ts";
 
 /** What a block knows of rows without asking for them again: those it made, and parts of others that it loaded. */

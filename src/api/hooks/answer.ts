@@ -5,7 +5,8 @@ import { ProblemError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import type { Acceptance } from "../../runs/deliveries.ts";
 import type { FinishedRun } from "../../runs/finished.ts";
-import { createLookup, pathKey } from "../../runs/scope.ts";
+import { createLookup } from "../../runs/lookup.ts";
+import { pathKey } from "../../runs/path-key.ts";
 import type { Answer, ReadyAnswer } from "../../triggers/webhook/answer.ts";
 import { sendProblem } from "../problem.ts";
 
