@@ -30,15 +30,24 @@ export function createPool({ url, max, name }: { url: string; max: number; name:
   return pool;
 }
 
+/** How long a transaction that holds a run's row waits for a lock: so long a cancel waits for it at most. */
+export const stepLockMs = 2_000;
+
 /**
  * Runs `work` in one transaction. Rolls back and rethrows on any error. A session that stops in the
  * middle (a worker under SIGSTOP) is rolled back by Postgres after two seconds (DURABILITY.md §2).
+ * `lockMs`: a lock that takes longer ends it, with 55P03; by default it is waited for.
  */
-export async function inTransaction<T>(pool: SqlPool, work: (sql: Sql) => Promise<T>): Promise<T> {
+export async function inTransaction<T>(
+  pool: SqlPool,
+  work: (sql: Sql) => Promise<T>,
+  { lockMs = 0 }: { lockMs?: number | undefined } = {},
+): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query("begin; set local idle_in_transaction_session_timeout = 2000");
+    const locks = lockMs === 0 ? "" : `; set local lock_timeout = ${lockMs}`;
+    await client.query(`begin; set local idle_in_transaction_session_timeout = 2000${locks}`);
     const result = await work(client);
     await client.query("commit");
     return result;

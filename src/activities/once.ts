@@ -15,7 +15,7 @@ import {
 import { addListsOf, addOnceEnd, keepDone, wakeOnce, type OnceEnd } from "../runs/once/settle.ts";
 import { takeOnce } from "../runs/once/take.ts";
 import type { Seal } from "../runs/seal.ts";
-import { inTransaction, type Sql, type SqlPool, type Statement } from "../sql.ts";
+import { inTransaction, stepLockMs, type Sql, type SqlPool, type Statement } from "../sql.ts";
 import type { Performed, Waiting } from "./perform.ts";
 import type { StepKind } from "./step-kind.ts";
 
@@ -132,7 +132,7 @@ export function createOnceSeal(
         if (sealed !== undefined) await keepDone(client, standing.id, { ...step, ...sealed });
         return sealed;
       };
-      return sql === pool ? inTransaction(pool, work) : work(sql);
+      return sql === pool ? inTransaction(pool, work, { lockMs: stepLockMs }) : work(sql);
     },
   };
 }

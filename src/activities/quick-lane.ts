@@ -6,10 +6,11 @@ import { releaseKey } from "../runs/close.ts";
 import { createSeal, sealRows, type RunKey, type StepFailure } from "../runs/ledger.ts";
 import { waitForSlot } from "../runs/waits/park.ts";
 import { pathKey } from "../runs/path-key.ts";
+import { giveUpAfter } from "./block/give-up.ts";
 import { createMemory } from "./block/memory.ts";
 import { findScope } from "./block/scope.ts";
 import { createUnsealed } from "./block/unsealed.ts";
-import type { BlockInput, BlockResult, Halt } from "./contract.ts";
+import type { BlockInput, BlockResult, Halt, HaltedAt } from "./contract.ts";
 import { describeEnd } from "./ending.ts";
 import { createContext, type Environment } from "./environment.ts";
 import { meaningOf } from "./failures.ts";
@@ -22,6 +23,11 @@ import { TooManyPages } from "./read-lists.ts";
 const mostSteps = 35;
 /** Pages of long lists that one of its steps reads at most: it must not take seconds. */
 const mostPages = 20;
+/**
+ * A step that takes so much longer than its block may is not waited for: while a block is at work, its workflow
+ * hears of no cancel. What became of the step the ledger says to the activity that does it again.
+ */
+const graceMs = 300;
 
 /**
  * Does quick steps in process, one after the other, each sealed by its own commit, until it comes to
@@ -43,7 +49,8 @@ export async function runBlock(environment: Environment, input: BlockInput, sign
       }
       const block = createBlock(environment, { input, version, scope, ...loaded, signal });
       sealed = block.sealed;
-      return await block.walk();
+      const { blockMs } = version.version.plan;
+      return await giveUpAfter(blockMs + graceMs, block.walk(), block.giveUp);
     } catch (error) {
       const meaning = meaningOf(error);
       // Another attempt sealed a step first: what this one has not sealed is thrown away, and the walk
@@ -86,6 +93,8 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
   const walked = new Set<string>();
   const deadline = Date.now() + version.version.plan.blockMs;
   let halt: Halt | undefined;
+  /** The step that is being done. */
+  let current: HaltedAt | undefined;
 
   const executor: Executor = {
     async execute(step, path, at, ended) {
@@ -95,6 +104,7 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
       if (halt === undefined && !step.quick) stop({ why: "ordinary" }, step, path);
       else if (isOver()) stop({ why: "time" }, step, path);
       if (halt !== undefined) return "halt";
+      current = { path, node: step.node };
       const verdict = await doStep(step, { path, at, ended, startedAt: new Date() });
       if (verdict !== "halt") verdicts.set(path, verdict);
       return verdict;
@@ -277,5 +287,11 @@ function createBlock(environment: Environment, { input, version, scope, run, ver
     return Object.fromEntries(known);
   }
 
-  return { walk, sealed: sealedSteps };
+  /** What it has come to while a step of it takes too long. */
+  function giveUp(): BlockResult {
+    halt ??= { why: "ordinary", ...(current === undefined ? {} : { at: current }) };
+    return { steps: sealedSteps(), halt };
+  }
+
+  return { walk, giveUp, sealed: sealedSteps };
 }

@@ -10,6 +10,7 @@ import { recordConditionSchema } from "../definition/conditions.ts";
 import { didYouMean, sentence } from "../definition/suggest.ts";
 import type { RetryPolicy } from "../definition/plan.ts";
 import type { Seal, Sealed } from "../runs/seal.ts";
+import { stepLockMs } from "../sql.ts";
 import type { CheckContext, StepContext } from "./step-kind.ts";
 
 /** What every step that changes or reads records has in common (DURABILITY.md §3). */
@@ -58,6 +59,7 @@ export function createStepWriter(context: StepContext, seal: Seal): Writer {
     actor: { source: "WORKFLOW", name: run.workflowKey },
     origin: { runId: run.id, workflowId: run.workflowId, depth: run.depth },
     gate: "gate",
+    lockMs: stepLockMs,
     begin: (options) => seal.begin(options),
     async commit(sql, statement) {
       const sealed = await seal.commit(sql, statement, { from: "changed", output: outputSql, outcome: "outcome" });

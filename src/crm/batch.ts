@@ -82,20 +82,19 @@ async function writeBatch(writer: Writer, batch: Batch, kind: BatchKind): Promis
   const issues = checkModes(batch.object, batch.modes ?? {}, "modes");
   if (issues.length > 0) throw invalidValues(issues);
   const { rows, refused } = prepareRows(batch, kind);
-  return untilSettled(batch.object, () =>
-    inTransaction(writer.pool, async (sql) => {
-      await batch.before?.(sql);
-      const work: Work = { writer, sql, batch, kind, outcomes: new Map() };
-      for (const [n, error] of refused) settle(work, [n], refusedBy(error));
-      const related = await refuseUnrelated(work, rows);
-      const folded = foldRows(related, batch.modes);
-      await lockMatches(sql, { workspace: writer.workspace, object: batch.object }, folded);
-      await writeRounds(work, folded);
-      const outcomes = batch.rows.map((_row, n) => outcomeOf(work, n));
-      await batch.andThen?.(sql, outcomes);
-      return outcomes;
-    }),
-  );
+  const write = async (sql: Sql): Promise<RowOutcome[]> => {
+    await batch.before?.(sql);
+    const work: Work = { writer, sql, batch, kind, outcomes: new Map() };
+    for (const [n, error] of refused) settle(work, [n], refusedBy(error));
+    const related = await refuseUnrelated(work, rows);
+    const folded = foldRows(related, batch.modes);
+    await lockMatches(sql, { workspace: writer.workspace, object: batch.object }, folded);
+    await writeRounds(work, folded);
+    const outcomes = batch.rows.map((_row, n) => outcomeOf(work, n));
+    await batch.andThen?.(sql, outcomes);
+    return outcomes;
+  };
+  return untilSettled(batch.object, () => inTransaction(writer.pool, write, writer));
 }
 
 function outcomeOf({ outcomes }: Work, n: number): RowOutcome {

@@ -175,7 +175,7 @@ export async function upsertRecord(
     return insertOrChange(writer, write, { ifExists: "update", keys, look: true });
   return untilSettled(object, async () => {
     try {
-      return await inTransaction(writer.pool, (sql) => upsertLocked(writer, sql, { write, match }));
+      return await inTransaction(writer.pool, (sql) => upsertLocked(writer, sql, { write, match }), writer);
     } catch (error) {
       if (!isTaken(error)) throw error;
       throw await recordExists(writer.pool, object, write);
@@ -207,7 +207,7 @@ export async function deleteRecord(
   const { change } = await untilSettled(object, async () => {
     try {
       if (permanently && hasPointedFollowers(writer.objects, object))
-        return { change: await inTransaction(writer.pool, (sql) => destroyAll(writer, sql, { object, id })) };
+        return { change: await inTransaction(writer.pool, (sql) => destroyAll(writer, sql, { object, id }), writer) };
       const statement = writer.begin();
       addDelete(writeOptionsOf(writer, object, statement), { id, permanently });
       return { change: await writer.commit(writer.pool, statement) };

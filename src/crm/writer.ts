@@ -25,6 +25,8 @@ export interface Writer {
   readonly actor: Actor;
   readonly origin: Origin | null;
   readonly gate?: string;
+  /** The longest that one of its transactions waits for a lock; by default as long as it takes. */
+  readonly lockMs?: number;
   /** `locked`: the change is one of several statements of a transaction. */
   begin(options?: { locked?: boolean }): Statement;
   commit(sql: Sql, statement: Statement): Promise<Change | undefined>;

@@ -3,8 +3,9 @@ import type { Sql } from "../sql.ts";
 import { openStatuses } from "./ledger.ts";
 
 /**
- * Closes a run as cancelled. `fence` is the one its Temporal workflow was started under: a workflow
- * that was superseded closes nothing, unless the cancel was asked for here. True: the run is closed now.
+ * Closes a run as cancelled, and with it the tries that were broken off and what it waited for. `fence` is the
+ * one its Temporal workflow was started under: a workflow that was superseded closes nothing, unless the cancel
+ * was asked for here. True: the run is closed now.
  */
 export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string; fence: number }): Promise<boolean> {
   const { rows } = await sql.query<{ open: boolean }>({
@@ -14,7 +15,13 @@ export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string
           checked_at = statement_timestamp(), fence = fence + 1, due_at = null,
           lease_owner = null, lease_until = null, stuck = false
         where id = $1::uuid and status in ('queued', 'starting', 'running', 'waiting') and (fence = $2::integer or cancel_requested_at is not null)
-        returning 1
+        returning id
+      ), broken_off as (
+        update tandem.step_attempts a set ended_at = statement_timestamp() from closed c
+        where a.run_id = c.id and a.run_id = $1::uuid and a.ended_at is null
+      ), forgotten as (
+        update tandem.waits w set settled_at = statement_timestamp(), read_at = statement_timestamp() from closed c
+        where w.run_id = c.id and w.run_id = $1::uuid and w.settled_at is null
       ) select not exists (select 1 from closed) and exists (
           select 1 from tandem.runs where id = $1::uuid and status in ${openStatuses} and fence = $2::integer) as open`,
     values: [runId, fence],
