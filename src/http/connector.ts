@@ -6,9 +6,10 @@ import { callbackify } from "node:util";
 import { buildConnector } from "undici";
 import { StepError } from "../errors.ts";
 import { createRecent } from "../recent.ts";
+import { isAllowedHost } from "../vault/allowed-hosts.ts";
 import { normalize, reachabilityOf } from "./address.ts";
 import { isOwn, type OwnListener } from "./own-listeners.ts";
-import { isAllowedHost, type Reach } from "./reach.ts";
+import type { Reach } from "./reach.ts";
 
 /** The addresses of a name. */
 export type Resolve = (name: string) => Promise<readonly string[]>;

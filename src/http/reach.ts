@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
 import { StepError } from "../errors.ts";
+import { isAllowedPort, isAllowedUrl, portOf } from "../vault/allowed-hosts.ts";
 
 /** Where a call may go beyond the public Internet over TLS; a connection says so. */
 export interface Reach {
@@ -37,57 +37,15 @@ export function checkTarget(url: URL, reach: Reach): void {
     throw blocked(url, `only https and http are called, not ${url.protocol.slice(0, -1)}`);
   if (url.username !== "" || url.password !== "")
     throw blocked(url, "a URL cannot carry a user or password: use a connection's authentication");
-  const isAllowed = isAllowedHost(hostOf(url), portOf(url), reach);
-  if (url.protocol === "http:" && !reach.allowHttp && !isAllowed)
+  if (url.protocol === "http:" && !reach.allowHttp && !isAllowedUrl(url, reach))
     throw blocked(url, `it is not encrypted. Use https, or a connection that allows this host ("allowedHosts")`);
   if (closedPorts.has(portOf(url)) && !isAllowedPort(url, reach))
     throw blocked(url, `port ${portOf(url)} belongs to another kind of service`);
 }
 
-/** Whether a connection names this host, so that it may be a private machine. */
-export function isAllowedHost(host: string, port: number, { allowedHosts }: Reach): boolean {
-  const name = plainHost(host);
-  return allowedHosts.some((allowed) => {
-    const parsed = parseAllowed(allowed);
-    return parsed !== undefined && parsed.host === name && (parsed.port === undefined || parsed.port === port);
-  });
-}
-
-/** A closed port is opened by its number only. */
-function isAllowedPort(url: URL, { allowedHosts }: Reach): boolean {
-  return allowedHosts.some((allowed) => {
-    const parsed = parseAllowed(allowed);
-    return parsed?.host === plainHost(hostOf(url)) && parsed.port === portOf(url);
-  });
-}
-
-/** An entry of `allowedHosts`: `billing.internal`, `10.0.0.5:8080`, `[fd00::1]:80`. Undefined: it is none. */
-export function parseAllowed(text: string): { host: string; port?: number } | undefined {
-  const bare = isIP(text) === 6 ? `[${text}]` : text;
-  if (!/^[^/?#@\\\s]+$/.test(bare) || !URL.canParse(`http://${bare}`)) return undefined;
-  const port = /:(\d+)$/.exec(bare.replace(/^\[.*\]/, ""))?.[1];
-  const host = plainHost(hostOf(new URL(`http://${bare}`)));
-  return port === undefined ? { host } : { host, port: Number(port) };
-}
-
-/** The host as addresses and names are compared: without brackets. */
-export function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[(.*)\]$/, "$1");
-}
-
-export function portOf(url: URL): number {
-  if (url.port !== "") return Number(url.port);
-  return url.protocol === "https:" ? 443 : 80;
-}
-
 /** Refuses a URL, naming its origin only: the rest may hold what is secret. */
 export function blocked(url: URL, why: string): StepError {
   return new StepError("blocked-url", `${url.protocol}//${url.host} is not called: ${why}.`);
-}
-
-/** A name with the root's dot at its end is the same name. */
-function plainHost(host: string): string {
-  return host.toLowerCase().replace(/\.$/, "");
 }
 
 function shorten(text: string): string {

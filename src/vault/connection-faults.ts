@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { didYouMean } from "../definition/suggest.ts";
 import { at, type Issue } from "../errors.ts";
+import { isAllowedUrl, portOf } from "./allowed-hosts.ts";
 import { secretPlacesOf } from "./authorization.ts";
 import type { Connection } from "./connections.ts";
 
@@ -57,14 +58,19 @@ function urlFaults(text: string, path: string, { allowHttp, allowedHosts }: Conn
       { path, message: "is an expression: a connection is the same for every run. Put what changes into the step" },
     ];
   if (!URL.canParse(text)) return [{ path, message: "is no URL. Write it whole: https://api.example.com/v1" }];
-  const { protocol, username, password, host, hostname } = new URL(text);
-  const names = [host, hostname, `${hostname}:80`];
+  const url = new URL(text);
+  const { protocol, username, password } = url;
   if (protocol !== "https:" && protocol !== "http:")
     return [{ path, message: `begins with ${protocol}: only https and http are called` }];
   if (username !== "" || password !== "")
     return [{ path, message: `carries a user or password: use "authentication"` }];
-  if (protocol === "http:" && !allowHttp && !allowedHosts.some((allowed) => names.includes(allowed)))
-    return [{ path, message: `is not encrypted. Use https, or say "allowHttp": true` }];
+  if (protocol === "http:" && !allowHttp && !isAllowedUrl(url, { allowedHosts }))
+    return [
+      {
+        path,
+        message: `is not encrypted. Use https, or say "allowHttp": true, or name the host in "allowedHosts", as ${url.hostname}:${portOf(url)}`,
+      },
+    ];
   return [];
 }
 

@@ -110,6 +110,12 @@ describe("what cannot work is refused, with its place:", () => {
       'is not encrypted. Use https, or say "allowHttp"',
     ],
     [
+      "no TLS, where another port of the host is allowed",
+      { baseUrl: "http://x.internal:8080", allowedHosts: ["x.internal:80"] },
+      "baseUrl",
+      'is not encrypted. Use https, or say "allowHttp": true, or name the host in "allowedHosts", as x.internal:8080',
+    ],
+    [
       "a secret that is not there",
       { authentication: { ...bearer, secret: "TOKNE" } },
       "authentication.secret",

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from "vitest";
 import { findLink } from "../../src/http/link.ts";
 import { parseJson } from "../../src/http/parse-json.ts";
 import { parseRetryAfter } from "../../src/http/retry-after.ts";
-import { parseAllowed } from "../../src/http/reach.ts";
+import { parseAllowed } from "../../src/vault/allowed-hosts.ts";
 import { readBody } from "../../src/http/read-body.ts";
 import { writeBody } from "../../src/http/write-body.ts";
 
