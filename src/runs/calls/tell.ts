@@ -1,4 +1,5 @@
 import type { Sql } from "../../sql.ts";
+import { askAgainSql } from "../waits/due.ts";
 import { waitIdOf } from "../waits/open.ts";
 
 /** Ends told of in one statement, at most. */
@@ -21,7 +22,6 @@ export async function tellCallers(sql: Sql): Promise<void> {
         where w.run_id = e.caller_run_id and w.id = e.caller_path || '${waitIdOf("", "call")}' and w.settled_at is null
         returning w.run_id
       )
-      update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end
-      from due d where r.id = d.run_id and r.ended_at is null`,
+      ${askAgainSql("due")} and r.ended_at is null`,
   });
 }

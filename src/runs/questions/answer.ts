@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../../json.ts";
 import type { Sql } from "../../sql.ts";
 import { ringDispatcher } from "../doorbell.ts";
 import { openStatuses } from "../ledger.ts";
+import { askAgainSql } from "../waits/due.ts";
 import { waitIdOf } from "../waits/open.ts";
 import { formSchema, readAnswer } from "./form.ts";
 import { findQuestion, type Question } from "./read.ts";
@@ -62,7 +63,7 @@ async function keepAnswer(sql: Sql, { workspaceId, questionId, answer, answeredB
         where w.run_id = a.run_id and w.id = a.path || '${waitIdOf("", "question")}' and w.settled_at is null
         returning w.run_id
       ), asking as (
-        update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end from due d where r.id = d.run_id
+        ${askAgainSql("due")}
       ) select exists (select 1 from answered) as kept`,
     values: [workspaceId, questionId, JSON.stringify(answer), JSON.stringify(answeredBy)],
   });

@@ -3,13 +3,22 @@ import type { Sql } from "../../sql.ts";
 /** SQL: the id of the workflow in Temporal that waits (`w` is tandem.waits): the run's, unless a loop's said so. */
 export const waiterSql = "coalesce(w.waiter, w.run_id::text) as waiter";
 
+/**
+ * SQL: runs whose waits came due ask for a slot again where they hold none; `due` is a CTE with their `run_id`.
+ * A run's row is changed in either case, so that whoever parks the run meanwhile does so before this, and is
+ * seen here, or after it, and sees this (`park.ts`).
+ */
+export function askAgainSql(due: string): string {
+  return `update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end
+    from ${due} d where r.id = d.run_id`;
+}
+
 /** Waits settled in one statement, at most. */
 const batch = 500;
 
 /**
- * What a wait is for has happened: it is due. A run that holds no slot asks for one again. The run's row is
- * changed in either case, so that whoever parks the run meanwhile does so before this, and is seen here, or
- * after it, and sees this (`park.ts`). A wait that is settled stays so.
+ * What a wait is for has happened: it is due. A run that holds no slot asks for one again. A wait that is
+ * settled stays so.
  */
 export async function makeDue(sql: Sql, { runId, waitId }: { runId: string; waitId: string }): Promise<void> {
   await sql.query({
@@ -18,7 +27,7 @@ export async function makeDue(sql: Sql, { runId, waitId }: { runId: string; wait
         update tandem.waits set due_at = least(due_at, now()) where run_id = $1::uuid and id = $2::text and settled_at is null
         returning run_id
       )
-      update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end from due d where r.id = d.run_id`,
+      ${askAgainSql("due")}`,
     values: [runId, waitId],
   });
 }

@@ -1,6 +1,7 @@
 import { FencedError } from "../../errors.ts";
 import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
 import { beginGated, commitGated, type RunKey } from "../ledger.ts";
+import { askAgainSql } from "./due.ts";
 
 /** A wait that was settled and is not read by then may belong to a workflow that is gone. */
 const soonReadSeconds = 10;
@@ -55,11 +56,7 @@ export async function waitForSlot(sql: Sql, key: RunKey, path: string): Promise<
      on conflict (run_id, id) do update set due_at = now(), settled_at = null, read_at = null, rung_at = null
      returning run_id`,
   );
-  statement.with(
-    "asking",
-    `update tandem.runs r set due_at = case when r.status = 'waiting' then now() else r.due_at end
-     from waiting w where r.id = w.run_id`,
-  );
+  statement.with("asking", askAgainSql("waiting"));
   await commitGated(sql, statement);
   return waitId;
 }
