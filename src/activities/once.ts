@@ -1,4 +1,4 @@
-import type { CompiledNode } from "../definition/compile.ts";
+import type { CompiledNode } from "../definition/compile/node.ts";
 import type { Evaluation } from "../definition/expressions.ts";
 import type { PlanStep } from "../definition/plan.ts";
 import { StepError } from "../errors.ts";

@@ -1,4 +1,4 @@
-import type { CompiledNode } from "../definition/compile.ts";
+import type { CompiledNode } from "../definition/compile/node.ts";
 import type { Evaluation } from "../definition/expressions.ts";
 import { kindOf } from "../definition/expressions/values.ts";
 import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan.ts";

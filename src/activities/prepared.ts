@@ -1,5 +1,5 @@
 import type { LoadedVersion } from "../catalog/versions.ts";
-import type { CompiledNode } from "../definition/compile.ts";
+import type { CompiledNode } from "../definition/compile/node.ts";
 import type { Evaluation, PlacedRead } from "../definition/expressions.ts";
 import { openingOf, planNodes, type IteratorStep, type PlanStep } from "../definition/plan.ts";
 import type { Json } from "../json.ts";

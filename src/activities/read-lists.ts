@@ -1,4 +1,4 @@
-import type { CompiledNode } from "../definition/compile.ts";
+import type { CompiledNode } from "../definition/compile/node.ts";
 import {
   ExpressionError,
   pathOf,

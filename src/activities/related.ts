@@ -1,6 +1,6 @@
 import { findRecord } from "../crm/read.ts";
 import type { Objects } from "../crm/objects.ts";
-import type { CompiledNode } from "../definition/compile.ts";
+import type { CompiledNode } from "../definition/compile/node.ts";
 import type { PathSegment, Reference } from "../definition/expressions.ts";
 import { textOf, type Json } from "../json.ts";
 import { readKnown, type KnownRow } from "../runs/known-rows.ts";

@@ -1,9 +1,10 @@
-import type { StepKind, StepKinds } from "../activities/step-kind.ts";
+import type { StepKinds } from "../activities/step-kind.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
-import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
+import type { Json } from "../json.ts";
+import { declaredOf, recordsOf, type CompiledNode } from "./compile/node.ts";
 import { controlPolicy, isQuick, retryOf, timeoutOf } from "./compile/policies.ts";
-import { compileCondition } from "./conditions.ts";
-import { compileValue, type Compiled } from "./expressions.ts";
+import { createValues } from "./compile/values.ts";
+import type { Compiled } from "./expressions.ts";
 import {
   openingOf,
   partsOf,
@@ -23,26 +24,6 @@ import type {
   ParallelBranchDefinition,
   StepDefinition,
 } from "./schema.ts";
-
-/** A node of the plan with its expressions, which stay out of the plan. */
-export interface CompiledNode {
-  readonly step: PlanStep;
-  /** Its place in the definition: `steps[1].branches[0].steps[0]`. */
-  readonly at: string;
-  /** Of an effect its input; of `set` and `output` the values; of a loop's opening the items, of an item's end what it gives. */
-  readonly input?: Compiled;
-  /** Of an effect that is done once under a value: the value. */
-  readonly once?: Compiled;
-  /** Of an effect that gives records: of which object, and where. */
-  readonly records?: { readonly object: string; readonly paths: ReadonlyArray<readonly string[]> };
-  /** Of an effect whose input declares what it gives: the JSON Schema, and of which part of the output it is. */
-  readonly declared?: { readonly schema: JsonObject; readonly at: readonly string[] };
-  /** Of `set`, `output` and an item's end: the keys of the values. */
-  readonly gives?: readonly string[];
-  /** Of a filter. */
-  readonly when?: Compiled<boolean>;
-  readonly branches?: ReadonlyArray<{ readonly name?: string; readonly when?: Compiled<boolean> }>;
-}
 
 export interface CompiledDefinition {
   readonly definition: Definition;
@@ -87,6 +68,7 @@ export function compileDefinition(definition: Definition, options: CompileDefini
 function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
   const nodes: CompiledNode[] = [];
   const issues: Issue[] = [];
+  const { input, condition, value } = createValues(issues);
   /** Whether what is compiled now may be at work beside other steps. */
   let beside = false;
 
@@ -120,7 +102,7 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
     const onError = compileOnError(source.id, source.onError, placeOf(at, "onError"));
     if (source.kind === "set") {
       const step: PlanStep = { ...common, control: "values", kind: "set", ...onError };
-      nodes[node] = { step, at, input: compileInput(source.input, at), gives: Object.keys(source.input) };
+      nodes[node] = { step, at, input: input(source.input, at), gives: Object.keys(source.input) };
       return step;
     }
     const kind = kinds[source.kind];
@@ -138,7 +120,7 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
     };
     const once = source.once === undefined ? {} : { once: value(source.once, placeOf(at, "once")) };
     const told = { ...recordsOf(kind, source.input), ...declaredOf(kind, source.input) };
-    nodes[node] = { step, at, input: compileInput(source.input, at, kind), ...once, ...told };
+    nodes[node] = { step, at, input: input(source.input, at, kind), ...once, ...told };
     return step;
   }
 
@@ -250,29 +232,6 @@ function createCompiler({ kinds, quickLane }: CompileDefinitionOptions) {
     return [step];
   }
 
-  function compileInput(source: { [key: string]: Json }, at: string, kind?: StepKind): Compiled {
-    const { compiled, issues: found } = compileValue(source, {
-      at: placeOf(at, "input"),
-      optional: "allowed",
-      ...(kind?.places === undefined ? {} : { places: kind.places }),
-      ...(kind?.strict === undefined ? {} : { strict: kind.strict }),
-    });
-    issues.push(...found);
-    return compiled;
-  }
-
-  function condition(source: Parameters<typeof compileCondition>[0], at: string): Compiled<boolean> {
-    const { compiled, issues: found } = compileCondition(source, { at });
-    issues.push(...found);
-    return compiled;
-  }
-
-  function value(source: Json, at: string): Compiled {
-    const { compiled, issues: found } = compileValue(source, { at, optional: "refused" });
-    issues.push(...found);
-    return compiled;
-  }
-
   /** A node's number is taken before what lies in it is compiled: depth first. */
   function reserve(): number {
     return nodes.push(undefined as never) - 1;
@@ -285,15 +244,4 @@ type Common = Omit<ParallelStep, "control" | "kind" | "branches" | "onError"> & 
 
 function areQuick(steps: readonly PlanStep[]): boolean {
   return steps.every((step) => step.quick && partsOf(step).every(areQuick));
-}
-
-function recordsOf(kind: StepKind | undefined, input: JsonObject): Pick<CompiledNode, "records"> {
-  const object = textOf(input["object"]);
-  return kind?.records === undefined || object === undefined ? {} : { records: { object, paths: kind.records } };
-}
-
-function declaredOf(kind: StepKind | undefined, input: JsonObject): Pick<CompiledNode, "declared"> {
-  const schema = kind?.declared === undefined ? undefined : input[kind.declared.by];
-  if (kind?.declared === undefined || schema === undefined || !isJsonObject(schema)) return {};
-  return { declared: { schema, at: kind.declared.at } };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { StepKinds } from "../../activities/step-kind.ts";
 import { isJsonObject, type Json } from "../../json.ts";
-import type { CompiledNode } from "../compile.ts";
+import type { CompiledNode } from "../compile/node.ts";
 import type { PlanStep } from "../plan.ts";
 
 /** What may be read below a value, by key; undefined says that nothing is known of it. */
