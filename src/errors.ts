@@ -36,6 +36,13 @@ export class StepError extends Error {
   }
 }
 
+/** The same error, saying that the target may have acted. What is no StepError, or says so already, stays as it is. */
+export function asUnsure(error: unknown): unknown {
+  if (!(error instanceof StepError) || error.details["unsure"] === true) return error;
+  const { code, message, retryable, details } = error;
+  return new StepError(code, message, { retryable, details: { ...details, unsure: true }, cause: error });
+}
+
 /** The run is not open any more, or another attempt raised its fence: nothing was changed. */
 export class FencedError extends Error {
   override readonly name = "FencedError";

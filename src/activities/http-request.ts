@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isSuccess, plainHeaders, refusalOf, textOfHeader } from "./http/judge.ts";
-import { StepError } from "../errors.ts";
+import { asUnsure, StepError } from "../errors.ts";
 import type { Answer } from "../http/client.ts";
 import { readBody } from "../http/read-body.ts";
 import type { Json, JsonObject } from "../json.ts";
@@ -143,9 +143,7 @@ function goOn({ pages }: Progress): StepError {
 
 /** An earlier attempt that was not answered is not settled by one that reached nobody. */
 function stillUnsure(error: unknown): unknown {
-  if (!(error instanceof StepError) || error.details["status"] !== undefined) return error;
-  const { code, message, retryable, details } = error;
-  return new StepError(code, message, { retryable, details: { ...details, unsure: true }, cause: error });
+  return error instanceof StepError && error.details["status"] !== undefined ? error : asUnsure(error);
 }
 
 function readSuccess(answer: Answer, request: StoredRequest): Json {

@@ -1,4 +1,4 @@
-import { StepError } from "../errors.ts";
+import { asUnsure, StepError } from "../errors.ts";
 import { resolveBySystem, type Resolve } from "./connector.ts";
 import { createDispatchers } from "./dispatchers.ts";
 import { exchange, type Incoming, type Outgoing } from "./exchange.ts";
@@ -81,6 +81,7 @@ export function createHttpClient({
       checkTarget(outgoing.url, call.reach);
       const authorized = outgoing.url.origin === origin ? authorize(outgoing, call.authorization) : outgoing;
       const incoming = await once(authorized, call, end - performance.now()).catch((error: unknown) => {
+        // Once the first request was done, nothing that happens later proves that nothing was.
         throw acted ? asUnsure(error) : error;
       });
       const next = call.redirects === "answered" ? undefined : redirectOf(incoming, outgoing);
@@ -111,14 +112,4 @@ function authorize(outgoing: Outgoing, authorization: Authorization | undefined)
   const url = new URL(outgoing.url);
   for (const [name, value] of Object.entries(authorization.query)) url.searchParams.set(name, value);
   return { ...outgoing, url, headers: { ...outgoing.headers, ...authorization.headers } };
-}
-
-/** Once the first request was done, nothing that happens later proves that nothing was. */
-function asUnsure(error: unknown): unknown {
-  if (!(error instanceof StepError) || error.details["unsure"] === true) return error;
-  return new StepError(error.code, error.message, {
-    retryable: error.retryable,
-    details: { ...error.details, unsure: true },
-    cause: error,
-  });
 }

@@ -1,4 +1,4 @@
-import { StepError } from "../errors.ts";
+import { asUnsure, StepError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { Mail, MailTransport, Refusal, Sent } from "./transport.ts";
 
@@ -56,7 +56,10 @@ export async function deliverMail(
     if (recipients.length === 0) continue;
     delivery.signal.throwIfAborted();
     const written = { subject: "", ...content, ...message, recipients };
-    const sent = await mail.send(written, delivery.signal).catch((error: unknown) => throwOn(error, progress));
+    const sent = await mail.send(written, delivery.signal).catch((error: unknown) => {
+      // Where somebody was reached nobody may say that nothing was done, whatever it failed of later.
+      throw isAnyAccepted(progress) ? asUnsure(error) : error;
+    });
     later.push(...sent.refused.filter((one) => !one.permanent));
     progress = { ...progress, [message.messageId]: addTo(done, sent) };
     await delivery.save(progress as unknown as JsonObject);
@@ -64,13 +67,6 @@ export async function deliverMail(
   const so = standing(messages, progress);
   if (later[0] !== undefined) throw putOff(later[0], { so, later });
   return outcomeOf(messages, so);
-}
-
-/** Where somebody was reached nobody may say that nothing was done, whatever it failed of later. */
-function throwOn(error: unknown, progress: Progress): never {
-  if (!(error instanceof StepError) || !isAnyAccepted(progress)) throw error;
-  const { code, message, retryable, details } = error;
-  throw new StepError(code, message, { retryable, details: { ...details, unsure: true }, cause: error });
 }
 
 function isAnyAccepted(progress: Progress): boolean {
