@@ -1,3 +1,5 @@
+import { mostDepth } from "../limits.ts";
+
 /** What a function returned that is no JSON; the sentence names the path. */
 export class ResultFault extends Error {
   override readonly name = "ResultFault";
@@ -8,8 +10,6 @@ interface Place {
   readonly key: string | number;
   readonly within: Place | undefined;
 }
-
-const mostDepth = 100;
 
 /** The result as JSON. Nothing is lost on the way: what JSON cannot hold is a fault. Throws ResultFault. */
 export function toJson(value: unknown): string {

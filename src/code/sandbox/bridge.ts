@@ -21,6 +21,13 @@ export interface Bridge {
 
 type Offer = (texts: readonly string[]) => string;
 
+/** What stands under its own name among the helpers. */
+interface TextOffer {
+  /** How many it takes. */
+  readonly texts: number;
+  readonly run: Offer;
+}
+
 /** A fault of what code asked, told to it. */
 class AskingFault extends Error {
   override readonly name = "AskingFault";
@@ -37,10 +44,9 @@ export function createBridge(context: QuickJSContext, surroundings: () => Surrou
   let log = "";
   let isFull = false;
   const offers: Readonly<Record<string, Offer>> = {
-    ...textOffers,
-    texts: () => JSON.stringify(textCounts),
-    dates: () =>
-      JSON.stringify(Object.fromEntries(Object.entries(dateFilters).map(([name, { takes }]) => [name, takes]))),
+    ...mapValues(textOffers, ({ run }) => run),
+    texts: () => JSON.stringify(mapValues(textOffers, ({ texts }) => texts)),
+    dates: () => JSON.stringify(mapValues(dateFilters, ({ takes }) => takes)),
     date: ([name = "", values = ""]) => JSON.stringify(reckon(name, values, surroundings())),
     log([line = ""]) {
       const room = mostLogBytes - Buffer.byteLength(log);
@@ -60,6 +66,10 @@ export function createBridge(context: QuickJSContext, surroundings: () => Surrou
     return context.newString(answer(offer, texts));
   });
   return { handle, log: () => log };
+}
+
+function mapValues<From, To>(record: Readonly<Record<string, From>>, map: (value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
 }
 
 /** Nothing but text crosses. */
@@ -94,13 +104,23 @@ function encodingOf(name: string | undefined): (typeof encodings)[number] {
   return encoding;
 }
 
-function hashing(algorithm: string): Offer {
-  return ([text = "", encoding]) => createHash(algorithm).update(text, "utf8").digest(encodingOf(encoding));
+function hashing(algorithm: string): TextOffer {
+  return {
+    texts: 2,
+    run: ([text = "", encoding]) => createHash(algorithm).update(text, "utf8").digest(encodingOf(encoding)),
+  };
 }
 
-function keyedHashing(algorithm: string): Offer {
-  return ([key = "", text = "", encoding]) =>
-    createHmac(algorithm, key).update(text, "utf8").digest(encodingOf(encoding));
+function keyedHashing(algorithm: string): TextOffer {
+  return {
+    texts: 3,
+    run: ([key = "", text = "", encoding]) =>
+      createHmac(algorithm, key).update(text, "utf8").digest(encodingOf(encoding)),
+  };
+}
+
+function ofOneText(run: (text: string) => string): TextOffer {
+  return { texts: 1, run: ([text = ""]) => run(text) };
 }
 
 function decode(text: string, encoding: "base64" | "base64url"): string {
@@ -113,8 +133,8 @@ function decode(text: string, encoding: "base64" | "base64url"): string {
   }
 }
 
-const textOffers: Readonly<Record<string, Offer>> = {
-  uuid: () => randomUUID(),
+const textOffers: Readonly<Record<string, TextOffer>> = {
+  uuid: { texts: 0, run: () => randomUUID() },
   sha256: hashing("sha256"),
   sha384: hashing("sha384"),
   sha512: hashing("sha512"),
@@ -123,16 +143,8 @@ const textOffers: Readonly<Record<string, Offer>> = {
   hmacSha256: keyedHashing("sha256"),
   hmacSha512: keyedHashing("sha512"),
   hmacSha1: keyedHashing("sha1"),
-  base64Encode: ([text = ""]) => Buffer.from(text).toString("base64"),
-  base64Decode: ([text = ""]) => decode(text, "base64"),
-  base64UrlEncode: ([text = ""]) => Buffer.from(text).toString("base64url"),
-  base64UrlDecode: ([text = ""]) => decode(text, "base64url"),
+  base64Encode: ofOneText((text) => Buffer.from(text).toString("base64")),
+  base64Decode: ofOneText((text) => decode(text, "base64")),
+  base64UrlEncode: ofOneText((text) => Buffer.from(text).toString("base64url")),
+  base64UrlDecode: ofOneText((text) => decode(text, "base64url")),
 };
-
-/** How many texts each of them takes. */
-const textCounts = Object.fromEntries(
-  Object.keys(textOffers).map((name) => [
-    name,
-    name === "uuid" ? 0 : name.startsWith("hmac") ? 3 : name.startsWith("base64") ? 1 : 2,
-  ]),
-);

@@ -24,7 +24,8 @@ export function readFailure(described: string, isOver: boolean): CodeFailure {
 
 const place = /\bsource:(\d+):(\d+)/;
 
-function failed(why: CodeFailure["why"], message = ""): CodeFailure {
+/** A failure of which no more is known. */
+export function failed(why: CodeFailure["why"], message = ""): CodeFailure {
   return { kind: "failed", why, message, stack: [] };
 }
 

@@ -4,7 +4,7 @@ import { mostDataBytes } from "../limits.ts";
 import type { CodeFailure, Request } from "../protocol.ts";
 import { createBridge, type Bridge, type Surroundings } from "./bridge.ts";
 import type { Engine } from "./engine.ts";
-import { readFailure } from "./failures.ts";
+import { failed, readFailure } from "./failures.ts";
 import { allowImports, kitImport, type OwnModules } from "./modules.ts";
 
 type Job = Extract<Request, { kind: "run" }>;
@@ -50,7 +50,7 @@ export async function prepare({ engine, modules, stackKiB, pulse }: Tools, memor
   };
   const { runtime, context } = await engine.create({ memoryMiB, stackKiB, isOver });
   const bridge = createBridge(context, () => surroundings);
-  const { kit, seal } = openKit({ context, runtime, bridge, isOver }, modules);
+  const { kit, seal } = openKit({ context, runtime, bridge }, modules);
   seal();
   return {
     runtime,
@@ -71,10 +71,10 @@ export async function prepare({ engine, modules, stackKiB, pulse }: Tools, memor
  * its memory go as a whole.
  */
 export function runCode(prepared: Prepared, job: Job, input: string): Ran {
-  const { bridge, isOver, kit } = prepared;
+  const { bridge, isOver } = prepared;
   prepared.begin(job);
   try {
-    return { ...callSource(prepared, kit, { source: job.source, input }), log: bridge.log(), spent: false };
+    return { ...callSource(prepared, job.source, input), log: bridge.log(), spent: false };
   } catch (error) {
     // The host's own stack overflowed, or the interpreter gave up: it is not sound any more.
     return { ...readBroken(error, isOver()), log: bridge.log(), spent: true };
@@ -82,11 +82,13 @@ export function runCode(prepared: Prepared, job: Job, input: string): Ran {
 }
 
 interface Kit {
-  readonly object: QuickJSHandle;
   call(name: "begin" | "look" | "describe", ...values: QuickJSHandle[]): QuickJSHandle | undefined;
 }
 
-function openKit({ context, runtime, bridge }: Session, modules: OwnModules): { kit: Kit; seal(): void } {
+function openKit(
+  { context, runtime, bridge }: Omit<Session, "isOver">,
+  modules: OwnModules,
+): { kit: Kit; seal(): void } {
   const { seal } = allowImports(runtime, modules);
   const exported = context.unwrapResult(context.evalCode(kitImport, "host", { type: "module" }));
   const create = context.getProp(exported, "default");
@@ -95,27 +97,27 @@ function openKit({ context, runtime, bridge }: Session, modules: OwnModules): { 
     const result = context.callFunction(context.getProp(object, name), object, ...values);
     return result.error === undefined ? result.value : undefined;
   };
-  return { kit: { object, call }, seal };
+  return { kit: { call }, seal };
 }
 
 type Outcome = { readonly kind: "done"; readonly output: string } | CodeFailure;
 
-function callSource(session: Session, kit: Kit, { source, input }: { source: string; input: string }): Outcome {
-  const { context } = session;
+function callSource(prepared: Prepared, source: string, input: string): Outcome {
+  const { context, kit } = prepared;
   const evaluated = context.evalCode(source, "source", { type: "module" });
-  if (evaluated.error !== undefined) return thrown(session, kit, evaluated.error);
-  drain(session);
+  if (evaluated.error !== undefined) return thrown(prepared, evaluated.error);
+  drain(prepared);
   const state = context.getPromiseState(evaluated.value);
-  if (state.type === "rejected") return thrown(session, kit, state.error);
-  if (state.type === "pending") return unfinished(session);
+  if (state.type === "rejected") return thrown(prepared, state.error);
+  if (state.type === "pending") return unfinished(prepared);
   const call = context.getProp(state.notAPromise === true ? evaluated.value : state.value, "default");
   kit.call("begin", call, context.newString(input));
-  drain(session);
+  drain(prepared);
   const looked = kit.call("look");
   const said = looked !== undefined && context.typeof(looked) === "string" ? context.getString(looked) : "";
   if (said.startsWith("=")) return outputOf(said.slice(1));
-  if (said.startsWith("!")) return readFailure(said.slice(1), session.isOver());
-  return unfinished(session);
+  if (said.startsWith("!")) return readFailure(said.slice(1), prepared.isOver());
+  return unfinished(prepared);
 }
 
 /** Does what promises wait for, until nothing is left of it. */
@@ -129,15 +131,10 @@ function drain({ runtime, isOver }: Session): void {
 function outputOf(output: string): Outcome {
   const bytes = Buffer.byteLength(output);
   if (bytes <= mostDataBytes) return { kind: "done", output };
-  return {
-    kind: "failed",
-    why: "result",
-    message: `The result has ${bytes} bytes as JSON; ${mostDataBytes} are allowed.`,
-    stack: [],
-  };
+  return failed("result", `The result has ${bytes} bytes as JSON; ${mostDataBytes} are allowed.`);
 }
 
-function thrown({ context, isOver }: Session, kit: Kit, error: QuickJSHandle): CodeFailure {
+function thrown({ context, isOver, kit }: Prepared, error: QuickJSHandle): CodeFailure {
   const described = kit.call("describe", error);
   return readFailure(described === undefined ? "" : context.getString(described), isOver());
 }
@@ -146,8 +143,7 @@ function thrown({ context, isOver }: Session, kit: Kit, error: QuickJSHandle): C
 function unfinished({ runtime, isOver }: Session): CodeFailure {
   if (isOver()) return readFailure("", true);
   const { memory_used_size: used, malloc_limit: limit } = memorySchema.parse(readMemory(runtime));
-  if (used > limit * 0.8) return { kind: "failed", why: "memory", message: "", stack: [] };
-  return { kind: "failed", why: "stuck", message: "", stack: [] };
+  return failed(used > limit * 0.8 ? "memory" : "stuck");
 }
 
 const memorySchema = z.object({ memory_used_size: z.number(), malloc_limit: z.number() });
@@ -159,6 +155,5 @@ function readMemory(runtime: QuickJSRuntime): unknown {
 
 function readBroken(error: unknown, isOver: boolean): CodeFailure {
   if (isOver) return readFailure("", true);
-  const isStack = error instanceof RangeError;
-  return { kind: "failed", why: isStack ? "threw" : "memory", message: isStack ? "stack overflow" : "", stack: [] };
+  return error instanceof RangeError ? failed("threw", "stack overflow") : failed("memory");
 }
