@@ -8,7 +8,8 @@ import {
 } from "@temporalio/workflow";
 import type { CloseInput, CloseResult, RunInput, RunSinks } from "../activities/contract.ts";
 import { interpret } from "../definition/interpret.ts";
-import { createWalker, local, lost } from "./walker.ts";
+import { local, lost } from "./activities.ts";
+import { createWalker } from "./walker.ts";
 
 const { runs } = proxySinks<RunSinks>();
 

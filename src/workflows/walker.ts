@@ -1,17 +1,11 @@
 import {
-  ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   condition,
-  defineSignal,
   executeChild,
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
-  proxyLocalActivities,
-  setHandler,
   sleep,
-  workflowInfo,
 } from "@temporalio/workflow";
 import type {
   Activities,
@@ -31,34 +25,12 @@ import {
   type PlanStep,
   type Verdict,
 } from "../definition/plan.ts";
+import { lost, remote, verdictOfFailure } from "./activities.ts";
 import { createProgress } from "./progress.ts";
+import { createWaiting } from "./waiting.ts";
 
-/** Rung when something the workflow waits for was settled: it says "look", nothing else. */
-export const doorbell = defineSignal("doorbell");
-
-/** A run looks at its wait by itself this often, should every ring be lost. */
-const lookAgain = "3 minutes";
-/** Its slot could not be given back: a wait was about to be over. */
-const parkAgain = "5 seconds";
 /** Longer than a step's own time by this: the activity ends itself, Temporal only when it cannot. */
 const graceMs = 30_000;
-
-/** Activities in the worker's own process. They never throw; a try that is lost with its worker is repeated. */
-export const local = proxyLocalActivities<Pick<Activities, "runBlock" | "readWait" | "closeRun">>({
-  startToCloseTimeout: "8s",
-  retry: { maximumAttempts: 3, initialInterval: "100ms" },
-});
-
-/**
- * The same as activities of their own. Of local ones that are under way at once the order in which they came
- * back is not in the history: what is walked beside others may not depend on it.
- */
-const remote = (taskQueue: string) =>
-  proxyActivities<Pick<Activities, "runBlock" | "readWait" | "park">>({
-    taskQueue,
-    startToCloseTimeout: "10s",
-    retry: { initialInterval: "100ms", maximumInterval: "5s" },
-  });
 
 /** Whose steps are walked, and where. */
 export interface Walked {
@@ -79,28 +51,14 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
   /** Steps that a block handed back: they are done as activities. */
   const handedBack = new Set<string>();
   const progress = createProgress();
-  const beside = remote(`${queuePrefix}-runs`);
-  let [rings, underWay, waiting] = [0, 0, 0];
-  let parked = false;
+  const { counted, settled, by } = createWaiting({ key, loop, beside: remote(`${queuePrefix}-runs`) });
   let closed: RunEnding | undefined;
-  setHandler(doorbell, () => {
-    rings += 1;
-  });
 
   const executor: Executor = {
     execute: (step, path, at, ended) => counted(() => execute(step, { path, at, ended })),
     enter: (step, path, at) => counted(() => enter(step, path, at)),
     resting: () => resting?.() === true,
   };
-
-  async function counted<T>(work: () => Promise<T>): Promise<T> {
-    underWay += 1;
-    try {
-      return await work();
-    } finally {
-      underWay -= 1;
-    }
-  }
 
   interface Doing {
     readonly path: string;
@@ -198,42 +156,6 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
     if (halt.why === "wait" || halt.why === "slot") await settled(halt.waitId, step, at);
   }
 
-  /** Waits until the wait of a step is settled, or what the walk lies in is over. */
-  async function settled(waitId: string, step: PlanStep, at: At): Promise<void> {
-    const wait = { runId, waitId, ...(loop === undefined ? {} : { waiter: workflowInfo().workflowId }) };
-    waiting += 1;
-    try {
-      for (;;) {
-        const heard = rings;
-        const isRung = (): boolean => rings > heard || at.stopped();
-        const settledNow = await by(at).readWait.executeWithOptions({ summary: waitId }, [wait]).catch(lost(false));
-        if (settledNow || at.stopped()) return;
-        await condition(() => isRung() || (step.beside === true && mayPark()), lookAgain);
-        if (!isRung() && step.beside === true && mayPark()) await park(isRung);
-      }
-    } finally {
-      waiting -= 1;
-      parked = false;
-    }
-  }
-
-  /** Gives the run's slot back. Where that cannot be yet, it is tried again later. */
-  async function park(isRung: () => boolean): Promise<void> {
-    parked = true;
-    if (await beside.park(key).catch(lost(false))) return;
-    await condition(isRung, parkAgain);
-    parked = false;
-  }
-
-  function by(at: At): Pick<typeof local, "runBlock" | "readWait"> {
-    return at.lane === "" ? local : beside;
-  }
-
-  /** Every walk here waits: the run needs no slot. */
-  function mayPark(): boolean {
-    return !parked && waiting === underWay;
-  }
-
   async function ordinary(step: PlanStep, { path, at, ended }: Doing): Promise<Verdict | "halt"> {
     const { runStep } = proxyActivities<Pick<Activities, "runStep">>({
       taskQueue: `${queuePrefix}-${step.queue}`,
@@ -268,24 +190,6 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
     /** How the run ended, if a block has closed it. */
     closed: () => closed,
   };
-}
-
-/** A local activity that was lost with its worker, or hung, counts as one that did nothing. */
-export function lost<T>(instead: T): (error: unknown) => T {
-  return (error) => {
-    if (error instanceof ActivityFailure && !isCancellation(error)) return instead;
-    throw error;
-  };
-}
-
-/** A step that failed for good ends its activity as failed; the sealed verdict rides along. */
-function verdictOfFailure(error: unknown): { verdict: Verdict } {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
-  if (cause instanceof ApplicationFailure && cause.type === "StepFailed") {
-    const verdict = cause.details?.[0] as Verdict | undefined;
-    if (verdict !== undefined) return { verdict };
-  }
-  throw error;
 }
 
 function summaryOf(steps: readonly PlanStep[], first: PlanStep): string {
