@@ -82,6 +82,24 @@ export function beginGated(key: RunKey, options: { locked?: boolean } = {}): Sta
 }
 
 /**
+ * Locks the row of a run that is open under this fence until the transaction ends: with "share" others that
+ * work for the run may do the same meanwhile. Throws FencedError.
+ */
+export async function lockOpen(
+  sql: Sql,
+  key: RunKey,
+  lock: "share" | "no key update" = "no key update",
+): Promise<{ readonly status: string }> {
+  const { rows } = await sql.query<{ status: string }>({
+    name: `lock_open_for_${lock.replaceAll(" ", "_")}`,
+    text: `select status from tandem.runs where id = $1::uuid and fence = $2::integer and status in ${openStatuses} for ${lock}`,
+    values: [key.runId, key.fence],
+  });
+  if (rows[0] === undefined) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  return rows[0];
+}
+
+/**
  * The seal of a step that changes records: its result, and the results of the steps before it that
  * changed nothing and are not sealed yet (`riders`), commit with the change (DURABILITY.md §5).
  */

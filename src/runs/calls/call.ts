@@ -1,6 +1,6 @@
 import type { StepKinds } from "../../activities/step-kind.ts";
 import { findArmedTriggers, startingOf, type ArmedTrigger } from "../../catalog/triggers.ts";
-import { FencedError, StepError } from "../../errors.ts";
+import { StepError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import { createStatement, inTransaction, sqlState, type Sql, type SqlPool } from "../../sql.ts";
 import { manualSettings } from "../../triggers/manual.ts";
@@ -8,8 +8,8 @@ import { readInputs } from "../../triggers/manual/inputs.ts";
 import { describeRun } from "../describe-run.ts";
 import { ringDispatcher } from "../doorbell.ts";
 import { addRuns, keyOf, type NewRun } from "../enqueue.ts";
-import { beginGated, type RunKey } from "../ledger.ts";
-import { addNoTry, addWait, waitIdOf } from "../waits/open.ts";
+import { beginGated, commitGated, lockOpen, type RunKey } from "../ledger.ts";
+import { addWait, waitIdOf } from "../waits/open.ts";
 import { findCalled, type CalledRun } from "./find.ts";
 
 /** A step's call of another workflow. */
@@ -113,6 +113,7 @@ async function refuseOwnKey(sql: Sql, { caller, workflow }: Call, run: NewRun): 
 /** The run that is called, and what becomes of its caller: as one. Throws FencedError. */
 async function insertCalled(sql: Sql, call: Call, run: NewRun): Promise<void> {
   const key: RunKey = { runId: call.caller.id, fence: call.fence };
+  // No cancel comes between this and the commit.
   await lockOpen(sql, key);
   const isOver = run.over !== undefined;
   const parks = call.waits && !isOver && !call.beside;
@@ -127,16 +128,5 @@ async function insertCalled(sql: Sql, call: Call, run: NewRun): Promise<void> {
   const { path, beside } = call;
   const waitId = waitIdOf(path, "call");
   addWait(waiting, { path, waitId, kind: "call", until: "null::timestamptz", beside, fence: key.fence });
-  addNoTry(waiting, path);
-  await sql.query(waiting.query("select 1"));
-}
-
-/** No cancel comes between this and the commit. */
-async function lockOpen(sql: Sql, key: RunKey): Promise<void> {
-  const { rows } = await sql.query({
-    name: "lock_caller",
-    text: `select 1 from tandem.runs where id = $1::uuid and fence = $2::integer and status in ('starting', 'running', 'waiting') for no key update`,
-    values: [key.runId, key.fence],
-  });
-  if (rows.length === 0) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
+  await commitGated(sql, waiting);
 }

@@ -1,7 +1,6 @@
-import { FencedError } from "../../errors.ts";
 import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
-import { beginGated, openStatuses, type RunKey } from "../ledger.ts";
-import { addNoTry, addWait } from "../waits/open.ts";
+import { beginGated, commitGated, lockOpen, type RunKey } from "../ledger.ts";
+import { addWait } from "../waits/open.ts";
 import { holdOnce, lockOnce, type OnceDone, type OnceKey, type OnceStanding } from "./once-values.ts";
 
 /** The step that asks for a value. */
@@ -29,12 +28,7 @@ export type Taken =
  */
 export async function takeOnce(pool: SqlPool, once: OnceKey, taker: Taker): Promise<Taken> {
   return inTransaction(pool, async (sql) => {
-    const { rowCount } = await sql.query({
-      name: "hold_run_open",
-      text: `select 1 from tandem.runs where id = $1::uuid and fence = $2::integer and status in ${openStatuses} for share`,
-      values: [taker.key.runId, taker.key.fence],
-    });
-    if (rowCount === 0) throw new FencedError("The run is not open any more: it takes no value.");
+    await lockOpen(sql, taker.key, "share");
     const standing = await lockOnce(sql, once, { runId: taker.key.runId, path: taker.path });
     switch (standing.kind) {
       case "own":
@@ -87,8 +81,7 @@ async function waitForOnce(sql: Sql, id: string, { key, path, beside }: Taker): 
   const seconds = statement.param(Math.min(15 * 2 ** earlier, 600), "integer");
   const until = `clock_timestamp() + ${seconds} * interval '1 second'`;
   addWait(statement, { path, waitId, kind: "once", until, beside, fence: key.fence });
-  addNoTry(statement, path);
-  await sql.query(statement.query("select exists (select 1 from gate) as open"));
+  await commitGated(sql, statement);
   await sql.query({
     name: "wait_for_once",
     text: "update tandem.waits set once_id = $3::uuid where run_id = $1::uuid and id = $2::text",

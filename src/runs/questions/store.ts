@@ -2,7 +2,7 @@ import { createId } from "../../ids.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { Sql } from "../../sql.ts";
 import { beginGated, commitGated, openStatuses, type RunKey } from "../ledger.ts";
-import { addNoTry, addWait, waitIdOf } from "../waits/open.ts";
+import { addWait, waitIdOf } from "../waits/open.ts";
 import type { Form } from "./form.ts";
 
 /** A question to be. */
@@ -41,7 +41,6 @@ export async function ask(sql: Sql, key: RunKey, question: NewQuestion): Promise
   const waitId = waitIdOf(question.path, "question");
   const { path, beside } = question;
   addWait(statement, { path, waitId, kind: "question", until: deadline, beside, fence: key.fence });
-  addNoTry(statement, path);
   await commitGated(sql, statement);
   return waitId;
 }

@@ -1,5 +1,5 @@
 import type { Sql, Statement } from "../../sql.ts";
-import { beginGated, commitGated, type RunKey } from "../ledger.ts";
+import { beginGated, commitGated, openStatuses, type RunKey } from "../ledger.ts";
 
 /** Something that a step of a run waits for. */
 export interface NewWait {
@@ -21,7 +21,8 @@ export function waitIdOf(path: string, kind: "timer" | "question" | "call"): str
 
 /**
  * Adds a wait to a statement that has the CTE `gate`, and lets the run wait in the same (DURABILITY.md §7).
- * A wait that is there stays as it is. The CTE `waiting` has a row where it is new.
+ * A wait that is there stays as it is. The CTE `waiting` has a row where it is new. The try under way came to
+ * nothing but the wait, and is no try, unless the wait is for the next one.
  */
 export function addWait(statement: Statement, wait: NewWait): void {
   const p = statement.param;
@@ -31,17 +32,17 @@ export function addWait(statement: Statement, wait: NewWait): void {
      select g.run_id, ${p(wait.waitId, "text")}, ${p(wait.kind, "text")}, m.until, m.until, ${p(wait.beside, "boolean")}
      from gate g, (select ${wait.until} as until) m on conflict (run_id, id) do nothing returning run_id, due_at`,
   );
+  if (wait.kind !== "retry") addNoTry(statement, wait.path);
   if (wait.beside) return;
   // Asked of the row itself, since the gate may have been shut while this waited for it.
   statement.with(
     "paused",
     `update tandem.runs r set status = 'waiting', due_at = w.due_at from waiting w
-     where r.id = w.run_id and r.fence = ${p(wait.fence, "integer")} and r.status in ('starting', 'running', 'waiting')`,
+     where r.id = w.run_id and r.fence = ${p(wait.fence, "integer")} and r.status in ${openStatuses}`,
   );
 }
 
-/** Adds that the try under way came to nothing but a wait: it is no try. */
-export function addNoTry(statement: Statement, path: string): void {
+function addNoTry(statement: Statement, path: string): void {
   statement.with(
     "no_try",
     `delete from tandem.step_attempts a using gate g
@@ -59,7 +60,6 @@ export async function waitUntil(
   const waitId = waitIdOf(path, "timer");
   const moment = statement.param(until, "timestamptz");
   addWait(statement, { path, waitId, kind: "timer", until: moment, beside, fence: key.fence });
-  addNoTry(statement, path);
   await commitGated(sql, statement);
   return waitId;
 }

@@ -1,6 +1,5 @@
-import { FencedError } from "../../errors.ts";
 import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
-import { beginGated, commitGated, type RunKey } from "../ledger.ts";
+import { beginGated, commitGated, lockOpen, type RunKey } from "../ledger.ts";
 import { askAgainSql } from "./due.ts";
 
 /** A wait that was settled and is not read by then may belong to a workflow that is gone. */
@@ -14,15 +13,8 @@ const soonReadSeconds = 10;
  */
 export async function parkRun(pool: SqlPool, key: RunKey): Promise<boolean> {
   return inTransaction(pool, async (sql) => {
-    const { rows } = await sql.query<{ status: string }>({
-      name: "lock_to_park",
-      text: `select status from tandem.runs where id = $1::uuid and fence = $2::integer and status in ('starting', 'running', 'waiting')
-        for no key update`,
-      values: [key.runId, key.fence],
-    });
-    const run = rows[0];
-    if (run === undefined) throw new FencedError(`The run ${key.runId} is not open under fence ${key.fence}.`);
-    if (run.status === "waiting") return true;
+    const { status } = await lockOpen(sql, key);
+    if (status === "waiting") return true;
     const { rowCount } = await sql.query({
       name: "park_run",
       text: `update tandem.runs r set status = 'waiting', due_at = w.due_at
