@@ -2,6 +2,7 @@ import { ProblemError } from "../errors.ts";
 import type { Sql } from "../sql.ts";
 import { cancelCalled } from "./calls/cancel.ts";
 import { releaseKey } from "./close.ts";
+import { unendedStatuses } from "./ledger.ts";
 
 /**
  * Asks for a run's cancel. A queued run is cancelled at once. A started one gets a higher fence, so
@@ -21,7 +22,7 @@ export async function cancelRun(
         cancel_requested_at = coalesce(cancel_requested_at, now()),
         ended_at = case when status = 'queued' then clock_timestamp() end,
         status = case when status = 'queued' then 'cancelled' else status end
-      where id = $1::uuid and workspace_id = $2::uuid and status in ('queued', 'starting', 'running', 'waiting')
+      where id = $1::uuid and workspace_id = $2::uuid and status in ${unendedStatuses}
       returning status, concurrency_key is not null as keyed`,
     values: [runId, workspaceId],
   });

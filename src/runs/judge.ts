@@ -1,5 +1,5 @@
 import type { Sql } from "../sql.ts";
-import { openStatuses } from "./ledger.ts";
+import { openStatuses, unendedStatuses } from "./ledger.ts";
 import { judgeLine, type Standing, type Verdict } from "./line.ts";
 
 /** New runs judged in one pass. */
@@ -67,7 +67,7 @@ async function readStanding(sql: Sql, workspaceId: string, unjudged: readonly Ke
         s.cancel_requested_at is not null as cancelling
       from jsonb_to_recordset($2::jsonb) as k(key text, heads integer), lateral (
         select ${columns} from tandem.runs o where o.workspace_id = $1::uuid and o.concurrency_key = k.key
-          and o.ready and o.status in ('queued', 'starting', 'running', 'waiting')
+          and o.ready and o.status in ${unendedStatuses}
         union all
         select ${columns} from tandem.runs o where ${inLine} and o.when_busy in ('queue-latest', 'replace')
         union all

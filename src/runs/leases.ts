@@ -1,5 +1,6 @@
 import type { Sql } from "../sql.ts";
 import type { Admitted } from "./admission.ts";
+import { openStatuses } from "./ledger.ts";
 import { waiterSql } from "./waits/due.ts";
 
 /** How long a dispatcher has to start what it admitted, before anybody starts it again. */
@@ -40,7 +41,7 @@ export async function unreadWaits(sql: Sql): Promise<string[]> {
     name: "unread_waits",
     text: `update tandem.waits w set rung_at = now()
       from tandem.runs r
-      where r.id = w.run_id and r.status in ('starting', 'running', 'waiting')
+      where r.id = w.run_id and r.status in ${openStatuses}
         and w.settled_at > now() - interval '10 minutes' and w.read_at is null and w.rung_at < now() - interval '2 seconds'
       returning ${waiterSql}`,
   });

@@ -61,6 +61,9 @@ export interface RunEnd {
 /** Statuses in which a run may still change records. */
 export const openStatuses = "('starting', 'running', 'waiting')";
 
+/** Statuses of a run that is not over: it may be open, or is still to be. */
+export const unendedStatuses = "('queued', 'starting', 'running', 'waiting')";
+
 const columns =
   "run_id, path, kind, status, outcome, verdict, input, output, error, attempts, lane, started_at, ended_at, item_of, item, log, lists";
 const rowShape = `path text, kind text, status text, outcome text, verdict jsonb, input jsonb, output jsonb,

@@ -2,6 +2,7 @@ import type { Log } from "../log.ts";
 import type { Sql, SqlPool } from "../sql.ts";
 import { cancelOrphans } from "./calls/cancel.ts";
 import { closeAs, releaseKey } from "./close.ts";
+import { openStatuses, unendedStatuses } from "./ledger.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { closeQuestions } from "./questions/store.ts";
 
@@ -122,7 +123,7 @@ async function cancelling(sql: Sql): Promise<{ id: string; fence: number }[]> {
   const { rows } = await sql.query<{ id: string; fence: number }>({
     name: "cancelling_runs",
     text: `select id, fence from tandem.runs
-      where cancel_requested_at is not null and status in ('starting', 'running', 'waiting') order by cancel_requested_at limit ${batch}`,
+      where cancel_requested_at is not null and status in ${openStatuses} order by cancel_requested_at limit ${batch}`,
   });
   return rows;
 }
@@ -190,7 +191,7 @@ async function sweepKeys(sql: Sql): Promise<void> {
         select count(*) from (
           select 1 from tandem.runs o
           where o.workspace_id = h.workspace_id and o.concurrency_key = h.concurrency_key and o.ready
-            and o.status in ('queued', 'starting', 'running', 'waiting') limit h.concurrency_limit) t
+            and o.status in ${unendedStatuses} limit h.concurrency_limit) t
       ) < h.concurrency_limit`,
   });
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Sql } from "../sql.ts";
+import { openStatuses } from "./ledger.ts";
 
 /** What a worker last said of itself and of what it reaches; processes of another release may say more. */
 const workerState = z.object({
@@ -53,7 +54,7 @@ export async function readBacklog(sql: Sql): Promise<Backlog> {
     `select (select jsonb_object_agg(status, total) from (
          select 'queued' as status, count(*) as total from tandem.runs where status = 'queued'
          union all
-         select status, count(*) from tandem.runs where status in ('starting', 'running', 'waiting') group by status) open) as runs,
+         select status, count(*) from tandem.runs where status in ${openStatuses} group by status) open) as runs,
        (select count(*) from tandem.outbox) as outbox,
        (select coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 from tandem.outbox) as age`,
   );

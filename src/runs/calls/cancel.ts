@@ -1,7 +1,8 @@
 import type { Sql } from "../../sql.ts";
 import { releaseKey } from "../close.ts";
+import { unendedStatuses } from "../ledger.ts";
 
-const openToCancel = "r.status in ('queued', 'starting', 'running', 'waiting') and r.cancel_requested_at is null";
+const openToCancel = `r.status in ${unendedStatuses} and r.cancel_requested_at is null`;
 /** Runs cancelled in one statement, at most. */
 const batch = 100;
 
@@ -11,10 +12,10 @@ export async function cancelCalled(sql: Sql, runId: string): Promise<void> {
     name: "called_runs",
     text: `with recursive called(id) as (
         select r.id from tandem.runs r where r.caller_run_id = $1::uuid and r.caller_waits
-          and r.status in ('queued', 'starting', 'running', 'waiting')
+          and r.status in ${unendedStatuses}
         union all
         select r.id from called c join tandem.runs r on r.caller_run_id = c.id and r.caller_waits
-          and r.status in ('queued', 'starting', 'running', 'waiting')
+          and r.status in ${unendedStatuses}
       ) select id from called`,
     values: [runId],
   });

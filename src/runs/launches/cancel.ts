@@ -1,6 +1,7 @@
 import { ProblemError } from "../../errors.ts";
 import type { Sql } from "../../sql.ts";
 import { cancelRun } from "../cancel.ts";
+import { unendedStatuses } from "../ledger.ts";
 
 /**
  * Ends a launch: from the commit on it makes no further run. With `runs`, those of its runs that are open
@@ -37,7 +38,7 @@ async function openRuns(sql: Sql, id: string): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>({
     name: "open_runs_of_launch",
     text: `select id from tandem.runs where launched_by ->> 'launch' = $1::text and launched_by is not null
-        and status in ('queued', 'starting', 'running', 'waiting') and cancel_requested_at is null order by id`,
+        and status in ${unendedStatuses} and cancel_requested_at is null order by id`,
     values: [id],
   });
   return rows.map((row) => row.id);

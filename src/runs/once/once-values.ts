@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Json } from "../../json.ts";
 import { createId } from "../../ids.ts";
 import type { Sql } from "../../sql.ts";
-import type { RunKey } from "../ledger.ts";
+import { unendedStatuses, type RunKey } from "../ledger.ts";
 
 /** What is done once: a step of a workflow under a value. */
 export interface OnceKey {
@@ -67,7 +67,7 @@ function seedOf({ workflowId, stepId, value }: OnceKey): string {
  * nothing is known of may have.
  */
 export const holderColumns = `exists (select 1 from tandem.runs r where r.id = o.run_id
-    and r.status in ('queued', 'starting', 'running', 'waiting')) as open,
+    and r.status in ${unendedStatuses}) as open,
   not exists (select 1 from tandem.runs r where r.id = o.run_id) or exists (
     select 1 from tandem.outside_calls c where c.run_id = o.run_id and c.path = o.path and c.sending_since is not null) as doubtful`;
 
