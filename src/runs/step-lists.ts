@@ -83,20 +83,35 @@ export function splitRow<Kept extends Row>(row: Kept): { path: string; row: Kept
 
 /** The pages of a list; undefined where it is short. */
 function pagesOf(list: readonly Json[], name: string): ListPage[] | undefined {
+  const items = list.map((value) => JSON.stringify(value));
+  const bytes = items.reduce((sum, item) => sum + sizeOf(item), 0);
+  return bytes > pageBytes ? cutPages(items, { name, page: 0, first: 0 }) : undefined;
+}
+
+/** Pages of items as JSON, from the page and the index that they go on at. */
+export function cutPages(
+  items: readonly string[],
+  { name, page, first }: { readonly name: string; readonly page: number; readonly first: number },
+): ListPage[] {
   const pages: Array<ListPage & { items: string[] }> = [];
-  let total = 0;
   let bytes = 0;
-  for (const [first, value] of list.entries()) {
-    const item = JSON.stringify(value);
-    const size = Buffer.byteLength(item) + 1;
+  for (const [index, item] of items.entries()) {
+    const size = sizeOf(item);
     const last = pages.at(-1);
-    const isFull = last === undefined || last.items.length === pageItems || bytes + size > pageBytes;
-    if (isFull) pages.push({ name, page: pages.length, first, items: [item] });
-    else last.items.push(item);
-    bytes = isFull ? size : bytes + size;
-    total += size;
+    if (last === undefined || last.items.length === pageItems || bytes + size > pageBytes) {
+      pages.push({ name, page: page + pages.length, first: first + index, items: [item] });
+      bytes = size;
+    } else {
+      last.items.push(item);
+      bytes += size;
+    }
   }
-  return total > pageBytes ? pages : undefined;
+  return pages;
+}
+
+/** Bytes of an item in its page, with the comma that follows it. */
+function sizeOf(item: string): number {
+  return Buffer.byteLength(item) + 1;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../../json.ts";
 import { beginGated, commitGated } from "../../runs/ledger.ts";
-import { addStepLists, pageBytes, pageItems, type ListPage } from "../../runs/step-lists.ts";
+import { addStepLists, cutPages } from "../../runs/step-lists.ts";
 import type { OutsideContext } from "../step-kind.ts";
 import type { PageMark } from "./pages.ts";
 
@@ -53,7 +53,7 @@ export async function storeItems(
   const texts = progress.items.map((item) => JSON.stringify(context.redact(item)));
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (texts.length === 0 || (bytes <= inlineBytes && !all)) return progress;
-  const pages = cut(texts, { page: progress.stored, first: progress.storedItems });
+  const pages = cutPages(texts, { name: listName, page: progress.stored, first: progress.storedItems });
   const statement = beginGated({ runId: context.run.id, fence: context.fence });
   addStepLists(statement, [{ path: context.path, pages }]);
   await commitGated(context.sql, statement);
@@ -63,21 +63,4 @@ export async function storeItems(
     stored: progress.stored + pages.length,
     storedItems: progress.storedItems + texts.length,
   };
-}
-
-function cut(texts: readonly string[], from: { page: number; first: number }): ListPage[] {
-  const pages: Array<ListPage & { items: string[] }> = [];
-  let bytes = 0;
-  for (const [index, text] of texts.entries()) {
-    const size = Buffer.byteLength(text) + 1;
-    const last = pages.at(-1);
-    if (last === undefined || last.items.length === pageItems || bytes + size > pageBytes) {
-      pages.push({ name: listName, page: from.page + pages.length, first: from.first + index, items: [text] });
-      bytes = size;
-    } else {
-      last.items.push(text);
-      bytes += size;
-    }
-  }
-  return pages;
 }
