@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isSuccess, plainHeaders, refusalOf, textOfHeader } from "./http/judge.ts";
+import { isSuccess, refusalOf, textOfHeader } from "./http/judge.ts";
 import { asUnsure, StepError } from "../errors.ts";
 import type { Answer } from "../http/client.ts";
 import { readBody } from "../http/read-body.ts";
@@ -152,5 +152,5 @@ function readSuccess(answer: Answer, request: StoredRequest): Json {
 }
 
 function outputOf({ status, headers }: Answer, body: Json): JsonObject {
-  return { status, headers: plainHeaders(headers), body };
+  return { status, headers, body };
 }

@@ -1,4 +1,5 @@
 import { asUnsure, StepError } from "../errors.ts";
+import type { Authorization } from "../vault/authorization.ts";
 import { resolveBySystem, type Resolve } from "./connector.ts";
 import { createDispatchers } from "./dispatchers.ts";
 import { exchange, type Incoming, type Outgoing } from "./exchange.ts";
@@ -25,11 +26,6 @@ export interface Call extends Outgoing {
   readonly timeoutMs: number;
   /** Of the body, packed and unpacked. */
   readonly maximumBytes: number;
-}
-
-export interface Authorization {
-  readonly headers: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
 }
 
 /** An answer, its body unpacked. */

@@ -4,12 +4,11 @@ import { isIP, type LookupFunction } from "node:net";
 import { rootCertificates } from "node:tls";
 import { callbackify } from "node:util";
 import { buildConnector } from "undici";
-import { StepError } from "../errors.ts";
 import { createRecent } from "../recent.ts";
 import { isAllowedHost } from "../vault/allowed-hosts.ts";
 import { normalize, reachabilityOf } from "./address.ts";
 import { isOwn, type OwnListener } from "./own-listeners.ts";
-import type { Reach } from "./reach.ts";
+import { blocked, type Reach } from "./reach.ts";
 
 /** The addresses of a name. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
@@ -87,18 +86,14 @@ function judge({ reach, own, path }: ConnectorParts, { host, port, addresses }: 
   for (const address of addresses) {
     const where = host === address ? host : `${host} (${address})`;
     const reachability = reachabilityOf(address);
-    if (reachability === "never") throw refused(where, "the address is reserved, or a cloud's metadata service");
+    if (reachability === "never") throw blocked(where, "the address is reserved, or a cloud's metadata service");
     if (isOwn(own, { host, address: normalize(address)?.address ?? address, port, path }))
-      throw refused(where, `port ${port} there is Tandem's own`);
+      throw blocked(where, `port ${port} there is Tandem's own`);
     if (reachability === "private" && !mayBePrivate)
-      throw refused(
+      throw blocked(
         where,
         `it is a machine of a private network. A connection can allow the host (in "allowedHosts", as ${host}:${port})`,
       );
   }
   return addresses.slice(0, mostAddresses).map((address) => ({ address, family: isIP(address) === 6 ? 6 : 4 }));
-}
-
-function refused(where: string, why: string): StepError {
-  return new StepError("blocked-url", `${where} is not called: ${why}.`);
 }

@@ -15,7 +15,7 @@ export interface Outgoing {
 export interface Incoming {
   readonly status: number;
   /** Names in lower case; several of a name are joined, but for `set-cookie`. */
-  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers: Readonly<Record<string, string | string[]>>;
   readonly body: Buffer;
 }
 

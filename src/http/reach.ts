@@ -33,19 +33,21 @@ export function parseTarget(text: string, reach: Reach): URL {
 
 /** That a URL may be called, as far as it says so itself: the addresses of its host are judged when it is connected to. */
 export function checkTarget(url: URL, reach: Reach): void {
+  // Its origin only: the rest may hold what is secret.
+  const where = `${url.protocol}//${url.host}`;
   if (url.protocol !== "https:" && url.protocol !== "http:")
-    throw blocked(url, `only https and http are called, not ${url.protocol.slice(0, -1)}`);
+    throw blocked(where, `only https and http are called, not ${url.protocol.slice(0, -1)}`);
   if (url.username !== "" || url.password !== "")
-    throw blocked(url, "a URL cannot carry a user or password: use a connection's authentication");
+    throw blocked(where, "a URL cannot carry a user or password: use a connection's authentication");
   if (url.protocol === "http:" && !reach.allowHttp && !isAllowedUrl(url, reach))
-    throw blocked(url, `it is not encrypted. Use https, or a connection that allows this host ("allowedHosts")`);
+    throw blocked(where, `it is not encrypted. Use https, or a connection that allows this host ("allowedHosts")`);
   if (closedPorts.has(portOf(url)) && !isAllowedPort(url, reach))
-    throw blocked(url, `port ${portOf(url)} belongs to another kind of service`);
+    throw blocked(where, `port ${portOf(url)} belongs to another kind of service`);
 }
 
-/** Refuses a URL, naming its origin only: the rest may hold what is secret. */
-export function blocked(url: URL, why: string): StepError {
-  return new StepError("blocked-url", `${url.protocol}//${url.host} is not called: ${why}.`);
+/** Refuses to call what is named so. */
+export function blocked(where: string, why: string): StepError {
+  return new StepError("blocked-url", `${where} is not called: ${why}.`);
 }
 
 function shorten(text: string): string {

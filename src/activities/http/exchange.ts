@@ -2,13 +2,14 @@ import { StepError } from "../../errors.ts";
 import { admitCall } from "../../http/admission.ts";
 import type { Answer, Call, HttpClient } from "../../http/client.ts";
 import type { Place } from "../../http/places.ts";
+import { publicReach } from "../../http/reach.ts";
 import { createTokenSender } from "../../http/send-token.ts";
 import { originHeader, originHeaderName } from "../../runs/origin.ts";
 import { authorize, renewAfter401, type Authorization, type AuthorizeParts } from "../../vault/authorization.ts";
 import { findConnection, type Connection } from "../../vault/connections.ts";
 import type { Tokens } from "../../vault/tokens.ts";
 import type { OutsideContext, StepContext } from "../step-kind.ts";
-import { outgoingOf, reachOf, type PageRequest } from "./request.ts";
+import { outgoingOf, type PageRequest } from "./request.ts";
 
 /** The longest that one request and its answer may take. */
 const exchangeMs = 300_000;
@@ -48,7 +49,7 @@ export async function exchangePage(
       ...outgoing.headers,
       [originHeaderName]: await originHeader(sql, context.run),
     },
-    reach: reachOf(connection),
+    reach: connection ?? publicReach,
     certificateAuthority: connection?.certificateAuthority,
     repeatable: page.request.repeatable,
     maximumBytes: page.request.maximumBytes,

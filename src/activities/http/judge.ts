@@ -1,5 +1,6 @@
 import { StepError } from "../../errors.ts";
 import type { Answer } from "../../http/client.ts";
+import { storable } from "../../http/parse-json.ts";
 import { readBody } from "../../http/read-body.ts";
 import { parseRetryAfter } from "../../http/retry-after.ts";
 import { isJsonObject, type Json, type JsonObject } from "../../json.ts";
@@ -31,7 +32,7 @@ export function refusalOf(answer: Answer, now: Date): StepError {
       retryable: nothingDone || inDoubt,
       details: {
         status,
-        headers: plainHeaders(headers),
+        headers,
         body: shortened(body),
         ...(afterMs === undefined || !(nothingDone || inDoubt) ? {} : { afterMs }),
         ...(inDoubt ? { unsure: true } : {}),
@@ -40,22 +41,12 @@ export function refusalOf(answer: Answer, now: Date): StepError {
   );
 }
 
-/** Headers as expressions read them: their names in lower case. */
-export function plainHeaders(headers: Answer["headers"]): JsonObject {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]): [string, Json] => [
-      name,
-      typeof value === "string" ? value : [...value],
-    ]),
-  );
-}
-
 /** What cannot be read of a refusal is no error of its own. */
 function bodyOf({ body, headers }: Answer): Json {
   try {
     return readBody(body, textOfHeader(headers["content-type"]));
   } catch {
-    return body.toString("utf8").toWellFormed().replaceAll("\0", "\u{fffd}");
+    return storable(body.toString("utf8"));
   }
 }
 

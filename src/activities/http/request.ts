@@ -1,6 +1,6 @@
 import { StepError } from "../../errors.ts";
 import type { Outgoing } from "../../http/exchange.ts";
-import { parseTarget, type Reach } from "../../http/reach.ts";
+import { parseTarget, publicReach, type Reach } from "../../http/reach.ts";
 import { writeBody, type BodySource, type Part } from "../../http/write-body.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { Connection } from "../../vault/connections.ts";
@@ -113,13 +113,8 @@ function checkHeader(name: string, value: string): void {
     );
 }
 
-/** Where a call may go: a connection says it, without one the public Internet over TLS. */
-export function reachOf(connection: Connection | undefined): Reach {
-  return { allowedHosts: connection?.allowedHosts ?? [], allowHttp: connection?.allowHttp ?? false };
-}
-
 function urlOf({ request, query, url: whole }: PageRequest, connection: Connection | undefined): URL {
-  const reach = reachOf(connection);
+  const reach = connection ?? publicReach;
   const own =
     connection === undefined ? parseTarget(request.url ?? "", reach) : joined(connection, request.path ?? "", reach);
   const url = whole === undefined ? own : parseTarget(new URL(whole, own).href, reach);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { exchangeAuthorized, type HttpParts } from "../../activities/http/exchange.ts";
 import { httpInput } from "../../activities/http/input.ts";
 import { isSuccess, refusalOf } from "../../activities/http/judge.ts";
-import { outgoingOf, reachOf, storedRequest } from "../../activities/http/request.ts";
+import { outgoingOf, storedRequest } from "../../activities/http/request.ts";
 import { ProblemError, StepError } from "../../errors.ts";
 import { admitCall } from "../../http/admission.ts";
 import type { SqlPool } from "../../sql.ts";
@@ -100,7 +100,7 @@ async function callConnection(
   const request = storedRequest(httpInput.parse({ connection: connection.key, path, method }), connection);
   const call = {
     ...outgoingOf({ request, query: {}, body: {} }, connection),
-    reach: reachOf(connection),
+    reach: connection,
     certificateAuthority: connection.certificateAuthority,
     repeatable: true,
     signal,
