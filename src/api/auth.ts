@@ -1,6 +1,5 @@
 import type { RequestHandler, Response } from "express";
 import { ProblemError } from "../errors.ts";
-import type { JsonObject } from "../json.ts";
 import type { SqlPool } from "../sql.ts";
 import { createRecent } from "../recent.ts";
 import { isKey } from "../vault/api-key-format.ts";
@@ -46,8 +45,8 @@ export function getCaller(response: Response): Caller {
   return { workspace, actor, apiKey };
 }
 
-/** A person who starts a run by the API, as `run.launchedBy` tells of them. */
-export function launchedByKey({ name, id }: Caller["apiKey"]): JsonObject {
+/** A key as it is told of later who did something: who launched a run, who settled a value, whom the audit names. */
+export function describeKey({ name, id }: Pick<ApiKey, "name" | "id">) {
   return { kind: "api-key", name, id };
 }
 

@@ -3,7 +3,7 @@ import type { ProblemError } from "../errors.ts";
 import { createId } from "../ids.ts";
 import { requireAccess, type Access } from "./access.ts";
 import { changesBetween, type Audit, type Look } from "./audit.ts";
-import { getCaller } from "./auth.ts";
+import { describeKey, getCaller } from "./auth.ts";
 import { toProblemError } from "./problem.ts";
 import { getRequestId } from "./request-id.ts";
 
@@ -71,7 +71,7 @@ function describe(request: Request, response: Response) {
   const { workspace, apiKey } = getCaller(response);
   return {
     workspaceId: workspace.id,
-    actor: { kind: "api-key", id: apiKey.id, name: apiKey.name },
+    actor: describeKey(apiKey),
     target: `${request.baseUrl}${request.path}`.slice(0, longestTarget),
     requestId: getRequestId(response),
     ip: request.ip ?? null,

@@ -9,7 +9,7 @@ import { launchIdSchema, launchRequestSchema } from "../../runs/launches/request
 import { ringDispatcher } from "../../runs/doorbell.ts";
 import type { SqlPool } from "../../sql.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
-import { launchedByKey } from "../auth.ts";
+import { describeKey } from "../auth.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { id, idParams, json, moment, pageOf, pageQuery } from "../schemas.ts";
 
@@ -81,7 +81,7 @@ export function launchEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepKin
       },
       async handle({ workspace, apiKey, params, body, header }) {
         const request = { ...body, launchId: launchIdOf(body.launchId, header("idempotency-key")) };
-        const launchedBy = launchedByKey(apiKey);
+        const launchedBy = describeKey(apiKey);
         const made = { workspaceId: workspace.id, workflowId: params.id, request, launchedBy };
         return { status: 202, body: await acceptLaunch(pool, { kinds }, made) };
       },

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { changeOnce, getOnce, listOnce } from "../../runs/once/list.ts";
 import { listUnknownOutcomes, settleUnknown } from "../../runs/unknown-outcomes.ts";
 import type { SqlPool } from "../../sql.ts";
-import { launchedByKey } from "../auth.ts";
+import { describeKey } from "../auth.ts";
 import { decodeCursor, toPage } from "../cursor.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { id, idParams, json, moment, pageOf, pageQuery, sentJson } from "../schemas.ts";
@@ -98,7 +98,7 @@ export function onceEndpoints(pool: SqlPool): Endpoint[] {
         body: await changeOnce(
           pool,
           { workspaceId: workspace.id, id: params.id },
-          { ...body, by: launchedByKey(apiKey) },
+          { ...body, by: describeKey(apiKey) },
         ),
       }),
     }),
@@ -111,7 +111,7 @@ export function onceEndpoints(pool: SqlPool): Endpoint[] {
       answers: { 200: once },
       refusals: { 409: "A run is at it" },
       async handle({ workspace, params, apiKey }) {
-        const change = { as: "free", output: null, note: null, by: launchedByKey(apiKey) } as const;
+        const change = { as: "free", output: null, note: null, by: describeKey(apiKey) } as const;
         return { body: await changeOnce(pool, { workspaceId: workspace.id, id: params.id }, change) };
       },
     }),
@@ -142,7 +142,7 @@ export function onceEndpoints(pool: SqlPool): Endpoint[] {
         body: await settleUnknown(
           pool,
           { workspaceId: workspace.id, id: params.id },
-          { ...body, by: launchedByKey(apiKey) },
+          { ...body, by: describeKey(apiKey) },
         ),
       }),
     }),

@@ -11,7 +11,7 @@ import type { SqlPool } from "../../sql.ts";
 import { scheduleSettings } from "../../triggers/schedule/settings.ts";
 import { describeSchedule } from "../../triggers/schedule/words.ts";
 import type { Workspace } from "../../workspace.ts";
-import { launchedByKey } from "../auth.ts";
+import { describeKey } from "../auth.ts";
 import { defineEndpoint, type Answer, type Endpoint } from "../endpoint.ts";
 import { id, idParams, moment } from "../schemas.ts";
 
@@ -107,7 +107,7 @@ export function scheduleEndpoints({ pool, kinds }: { pool: SqlPool; kinds: StepK
       refusals: { 404: missing, 409: "The workflow is not active" },
       async handle({ workspace, apiKey, params: key }) {
         await getSchedule(pool, workspace, key);
-        const launchedBy = launchedByKey(apiKey);
+        const launchedBy = describeKey(apiKey);
         const runId = await runNow({ pool, kinds }, { workflowId: key.id, triggerId: key.trigger }, { launchedBy });
         ringDispatcher(pool);
         return { status: 202, body: { runId } };
