@@ -20,7 +20,8 @@ export const limits = {
   planBytes: 131_072,
 } as const;
 
-const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** The largest first. */
+const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
 
 /** `500ms`, `5s`, `10m`, `2h`, `7d`, as milliseconds. */
 export const durationSchema = z
@@ -31,6 +32,12 @@ export const durationSchema = z
 export function durationMs(duration: string): number {
   const [, count = "0", unit = "s"] = /^(\d+)(ms|s|m|h|d)$/.exec(duration) ?? [];
   return Number(count) * units[unit as keyof typeof units];
+}
+
+/** Milliseconds as a duration, in the largest unit in which it is a whole number. */
+export function durationText(ms: number): string {
+  const [unit, size] = Object.entries(units).find(([, each]) => ms % each === 0) ?? ["ms", 1];
+  return `${ms / size}${unit}`;
 }
 
 export const idSchema = z

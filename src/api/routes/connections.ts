@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { durationMs, durationSchema, keySchema } from "../../definition/schema.ts";
+import { durationMs, durationSchema, durationText, keySchema } from "../../definition/schema.ts";
 import { ProblemError } from "../../errors.ts";
 import type { SqlPool } from "../../sql.ts";
 import {
@@ -186,14 +186,6 @@ function toRate(said: z.output<typeof rate> | null): ConnectionRate | undefined 
   return said === null
     ? undefined
     : { requests: said.requests, perMs: durationMs(said.per), concurrent: said.concurrent };
-}
-
-const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
-
-/** In the largest unit in which it is a whole number. */
-function durationText(ms: number): string {
-  const [unit, size] = Object.entries(units).find(([, each]) => ms % each === 0) ?? ["ms", 1];
-  return `${ms / size}${unit}`;
 }
 
 function shown(summary: ConnectionSummary) {
