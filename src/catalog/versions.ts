@@ -3,7 +3,7 @@ import { compileDefinition, type CompiledDefinition } from "../definition/compil
 import { planNodes, type Plan } from "../definition/plan.ts";
 import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
 import { triggerKinds } from "../triggers/registry.ts";
-import type { Sql } from "../sql.ts";
+import { isUnavailable, sqlState, type Sql } from "../sql.ts";
 
 /** A version that was active once: it never changes again. */
 export interface LoadedVersion {
@@ -53,4 +53,14 @@ export async function loadVersion(
   if (kept.size >= mostKept) kept.delete(kept.keys().next().value ?? "");
   kept.set(versionId, version);
   return version;
+}
+
+/** What is made of a version; undefined where this code cannot read it, and never will. Throws what the database says. */
+export async function unlessUnreadable<T>(load: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await load();
+  } catch (error) {
+    if (isUnavailable(error) || sqlState(error) !== undefined) throw error;
+    return undefined;
+  }
 }

@@ -1,7 +1,8 @@
 import type { StepKinds } from "../../activities/step-kind.ts";
 import { findFailureTrigger } from "../../catalog/failure-workflow.ts";
-import { startingOf, type ArmedTrigger, type Starting } from "../../catalog/triggers.ts";
-import { isUnavailable, sqlState, type Sql } from "../../sql.ts";
+import { startingOf } from "../../catalog/triggers.ts";
+import { unlessUnreadable } from "../../catalog/versions.ts";
+import type { Sql } from "../../sql.ts";
 import { inputsOfFailure } from "../../triggers/manual/failure.ts";
 import { readInputs } from "../../triggers/manual/inputs.ts";
 import { describeRun } from "../describe-run.ts";
@@ -34,7 +35,7 @@ export async function startFailureWorkflow(
     return `The workflow "${key}" was not started: it has no manual trigger, or was never activated.`;
   const { armed, inputs: declared } = trigger;
   if (!armed.active) return `The workflow "${key}" was not started: it is not active.`;
-  const starting = await findStarting(sql, kinds, armed);
+  const starting = await unlessUnreadable(() => startingOf(sql, { kinds }, armed));
   if (starting === undefined) return `The workflow "${key}" was not started: its active version cannot be read.`;
   const runs: NewRun[] = [];
   for (const { failure, origin } of failures) {
@@ -63,14 +64,4 @@ export async function startFailureWorkflow(
   }
   await enqueueRuns(sql, runs);
   return undefined;
-}
-
-/** Undefined: this code cannot read the version, and never will. */
-async function findStarting(sql: Sql, kinds: StepKinds, armed: ArmedTrigger): Promise<Starting | undefined> {
-  try {
-    return await startingOf(sql, { kinds }, armed);
-  } catch (error) {
-    if (isUnavailable(error) || sqlState(error) !== undefined) throw error;
-    return undefined;
-  }
 }

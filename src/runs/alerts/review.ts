@@ -1,8 +1,8 @@
 import type { StepKinds } from "../../activities/step-kind.ts";
-import { loadVersion } from "../../catalog/versions.ts";
+import { loadVersion, unlessUnreadable } from "../../catalog/versions.ts";
 import type { Definition } from "../../definition/schema.ts";
 import type { MailTransport } from "../../mailbox/transport.ts";
-import { inTransaction, isUnavailable, sqlState, type Sql, type SqlPool } from "../../sql.ts";
+import { inTransaction, isUnavailable, type Sql, type SqlPool } from "../../sql.ts";
 import type { Redactor } from "../../vault/redactor.ts";
 import { addFailures, decide, hasWorked, type Alert } from "./alert.ts";
 import { compose, type Links } from "./compose.ts";
@@ -130,10 +130,6 @@ async function readOnFailure(
   kinds: StepKinds,
   versionId: string,
 ): Promise<NonNullable<Definition["onFailure"]>> {
-  try {
-    return (await loadVersion(sql, versionId, { kinds })).definition.onFailure ?? {};
-  } catch (error) {
-    if (isUnavailable(error) || sqlState(error) !== undefined) throw error;
-    return {};
-  }
+  const version = await unlessUnreadable(() => loadVersion(sql, versionId, { kinds }));
+  return version?.definition.onFailure ?? {};
 }
