@@ -103,6 +103,26 @@ export async function markAnswered(sql: Sql, key: RunKey, tried: CallTry): Promi
   await changeCall(sql, key, tried, { as: "=", set: () => "sending_since = null" });
 }
 
+/** What a person found out of a call that was not answered. */
+export interface CallSettlement {
+  readonly as: "done" | "not-done";
+  readonly by: JsonObject;
+  readonly note: string | null;
+}
+
+/** Keeps what a person found out of a step's call, if that is in doubt and nobody said so before. */
+export async function settleCall(
+  sql: Sql,
+  { runId, path }: { runId: string | null; path: string | null },
+  { as, by, note }: CallSettlement,
+): Promise<void> {
+  await sql.query(
+    `update tandem.outside_calls set settled_as = $3::text, settled_at = now(), settled_by = $4::jsonb, note = $5::text
+     where run_id = $1::uuid and path = $2::text and sending_since is not null and settled_at is null`,
+    [runId, path, as, JSON.stringify(by), note],
+  );
+}
+
 /** Adds to the statement that seals a step that its call was answered. */
 export function addAnswered(statement: Statement, { path, attempt }: CallTry): void {
   const p = statement.param;

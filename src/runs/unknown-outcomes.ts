@@ -1,8 +1,9 @@
 import { ProblemError } from "../errors.ts";
-import type { Json, JsonObject } from "../json.ts";
+import type { Json } from "../json.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { shownForm } from "../vault/stored-form.ts";
 import { settleOnce, wakeOnce } from "./once/settle.ts";
+import { settleCall, type CallSettlement } from "./outside-calls.ts";
 
 /** A call of which nobody knows whether the target acted. */
 export interface UnknownOutcome {
@@ -26,12 +27,9 @@ export interface UnknownOutcome {
 }
 
 /** What a person found out. */
-export interface Settlement {
-  readonly as: "done" | "not-done";
+export interface Settlement extends CallSettlement {
   /** What the step would have given; of one that is done once, what it answers with from now on. */
   readonly output: Json;
-  readonly note: string | null;
-  readonly by: JsonObject;
 }
 
 type Row = Omit<UnknownOutcome, "sentAt"> & { readonly sentAt: Date };
@@ -77,11 +75,7 @@ export async function settleUnknown(
         "outcome-not-found",
         `There is no call of unknown outcome ${id}: it was settled, or its run is forgotten.`,
       );
-    await sql.query(
-      `update tandem.outside_calls set settled_as = $3::text, settled_at = now(), settled_by = $4::jsonb, note = $5::text
-       where run_id = $1::uuid and path = $2::text`,
-      [row.runId, row.path, settlement.as, JSON.stringify(settlement.by), settlement.note],
-    );
+    await settleCall(sql, row, settlement);
     if (row.once !== null) await settleOnce(sql, row.once.id, settlement);
     return row;
   });

@@ -1,6 +1,7 @@
 import { ProblemError } from "../../errors.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import { inTransaction, type Sql, type SqlPool } from "../../sql.ts";
+import { settleCall } from "../outside-calls.ts";
 import { holderColumns } from "./once-values.ts";
 import { settleOnce, wakeOnce } from "./settle.ts";
 
@@ -110,11 +111,7 @@ export async function changeOnce(
       );
     const settledAs = as === "done" ? "done" : "not-done";
     await settleOnce(sql, id, { as: settledAs, output });
-    await sql.query(
-      `update tandem.outside_calls set settled_as = $3::text, settled_at = now(), settled_by = $4::jsonb, note = $5::text
-       where run_id = $1::uuid and path = $2::text and sending_since is not null and settled_at is null`,
-      [entry.runId, entry.path, settledAs, JSON.stringify(by), note],
-    );
+    await settleCall(sql, entry, { as: settledAs, by, note });
     return entry;
   });
   await wakeOnce(pool, id);
