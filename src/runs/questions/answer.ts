@@ -2,11 +2,10 @@ import { ProblemError } from "../../errors.ts";
 import type { Json, JsonObject } from "../../json.ts";
 import type { Sql } from "../../sql.ts";
 import { ringDispatcher } from "../doorbell.ts";
-import { openStatuses } from "../ledger.ts";
 import { askAgainSql } from "../waits/due.ts";
 import { waitIdOf } from "../waits/open.ts";
 import { formSchema, readAnswer } from "./form.ts";
-import { findQuestion, type Question } from "./read.ts";
+import { answerableSql, findQuestion, type Question } from "./read.ts";
 
 /** An answer to a question of a workspace. */
 export interface GivenAnswer {
@@ -55,8 +54,7 @@ async function keepAnswer(sql: Sql, { workspaceId, questionId, answer, answeredB
     text: `with answered as (
         update tandem.questions q set state = 'answered', answer = $3::jsonb, answered_by = $4::jsonb, answered_at = clock_timestamp()
         from tandem.runs r
-        where q.id = $2::uuid and q.workspace_id = $1::uuid and q.state = 'open' and (q.deadline is null or q.deadline > now())
-          and r.id = q.run_id and r.status in ${openStatuses} and r.cancel_requested_at is null
+        where q.id = $2::uuid and q.workspace_id = $1::uuid and r.id = q.run_id and ${answerableSql("q", "r")}
         returning q.run_id, q.path
       ), due as (
         update tandem.waits w set due_at = now() from answered a

@@ -4,9 +4,9 @@ import type { Log } from "../../log.ts";
 import { deliverMail, type Envelope, type MailContent } from "../../mailbox/deliver.ts";
 import type { MailTransport } from "../../mailbox/transport.ts";
 import type { Sql, SqlPool } from "../../sql.ts";
-import { openStatuses } from "../ledger.ts";
 import { createLoop, type Loop } from "../loop.ts";
 import { linkToken } from "./link.ts";
+import { answerableSql } from "./read.ts";
 
 /** For so long a question's mails are in the hands of the process that sends them; then another one may. */
 const leaseSeconds = 120;
@@ -122,8 +122,7 @@ async function claimQuestion(sql: Sql): Promise<DueQuestion | undefined> {
     text: `update tandem.questions q set mail_due_at = now() + interval '${leaseSeconds} seconds'
       from tandem.runs r, tandem.workflows f, tandem.workspaces w
       where q.id = (select o.id from tandem.questions o join tandem.runs s on s.id = o.run_id
-          where o.state = 'open' and o.mail_due_at <= now() and (o.deadline is null or o.deadline > now())
-            and s.status in ${openStatuses} and s.cancel_requested_at is null
+          where o.mail_due_at <= now() and ${answerableSql("o", "s")}
           order by o.mail_due_at limit 1 for no key update of o skip locked)
         and r.id = q.run_id and f.id = r.workflow_id and w.id = q.workspace_id
       returning q.id, q.title, q.details, q.assignees, q.deadline, q.mails, q.mail_progress as progress,

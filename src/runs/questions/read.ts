@@ -27,6 +27,12 @@ export interface Question {
 
 type Row = Times<Question, "deadline" | "createdAt" | "answeredAt">;
 
+/** SQL: whether a question may be answered, by the aliases of it and of its run: both are open, and its deadline is ahead. */
+export function answerableSql(question: string, run: string): string {
+  return `${question}.state = 'open' and (${question}.deadline is null or ${question}.deadline > now())
+    and ${run}.status in ${openStatuses} and ${run}.cancel_requested_at is null`;
+}
+
 /** SQL: a question's columns of tandem.questions `q`, tandem.runs `r` and tandem.workflows `f`. */
 const columns = `q.id, q.run_id as "runId", r.workflow_id as "workflowId", f.key as "workflowKey", f.name as "workflowName", q.path,
   case when q.state <> 'open' then q.state when r.status not in ${openStatuses} or r.cancel_requested_at is not null then 'closed'
@@ -48,13 +54,7 @@ export interface QuestionQuery {
 
 /** Open questions of a workspace, newest first. */
 export async function listQuestions(sql: Sql, query: QuestionQuery): Promise<Question[]> {
-  const conditions = [
-    "q.workspace_id = $1::uuid",
-    "q.state = 'open'",
-    `r.status in ${openStatuses}`,
-    "r.cancel_requested_at is null",
-    "(q.deadline is null or q.deadline > now())",
-  ];
+  const conditions = ["q.workspace_id = $1::uuid", answerableSql("q", "r")];
   const values: unknown[] = [query.workspaceId, query.limit];
   if (query.runId !== undefined) conditions.push(`q.run_id = $${values.push(query.runId)}::uuid`);
   if (query.before !== undefined) conditions.push(`q.id < $${values.push(query.before)}::uuid`);
