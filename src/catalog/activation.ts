@@ -3,6 +3,7 @@ import type { CompiledDefinition } from "../definition/compile.ts";
 import { secretsRoot } from "../definition/expressions.ts";
 import { validateDefinition } from "../definition/validate.ts";
 import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
+import { defaultsOf } from "../definition/trigger-settings.ts";
 import { inTransaction, type Sql, type SqlPool } from "../sql.ts";
 import { grantSecrets } from "../vault/grants.ts";
 import { holdConnectionKeys } from "../vault/connection-uses.ts";
@@ -10,7 +11,7 @@ import { holdSecretNames } from "../vault/secrets.ts";
 import { examine, invalid, type Catalog } from "./drafts.ts";
 import { checkFailureWorkflow } from "./failure-workflow.ts";
 import { moveOnceSteps, type OnceMoves } from "./once-steps.ts";
-import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
+import { armTriggers, resolveTriggers } from "./triggers.ts";
 import { armWebhooks } from "./webhooks.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
 

@@ -5,9 +5,10 @@ import type { JsonObject } from "../json.ts";
 import { checkSetting, validateDefinition, type ValidationContext } from "../definition/validate.ts";
 import { examineSteps } from "../definition/validate/examine.ts";
 import { createDefinitionSchema, type Definition } from "../definition/schema.ts";
+import { defaultsOf } from "../definition/trigger-settings.ts";
 import { inTransaction, sqlState, type Sql, type SqlPool } from "../sql.ts";
 import { holdSecretNames } from "../vault/secrets.ts";
-import { armTriggers, defaultsOf, resolveTriggers } from "./triggers.ts";
+import { armTriggers, resolveTriggers } from "./triggers.ts";
 import { getWorkflow, workflowNotFound, type Workflow } from "./workflows.ts";
 
 /** What catalog functions know besides the database. */

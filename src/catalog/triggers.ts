@@ -81,13 +81,6 @@ export async function startingOf(
   return { workspace, workflowId, settings, version: await loadVersion(sql, versionId, { kinds }) };
 }
 
-/** Values that a definition's settings have where the installation sets none. */
-export function defaultsOf({ settings = {} }: Pick<Definition, "settings">): JsonObject {
-  return Object.fromEntries(
-    Object.entries(settings).flatMap(([id, { default: value }]) => (value === undefined ? [] : [[id, value]])),
-  );
-}
-
 /** What a version's triggers are armed with; `issues` says what is wrong with them. */
 export function resolveTriggers(
   definition: Definition,

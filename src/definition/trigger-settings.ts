@@ -4,7 +4,7 @@ import type { TriggerCheck, TriggerKind } from "../triggers/trigger-kind.ts";
 import { compileValue, ExpressionError, type Compiled, type Evaluation } from "./expressions.ts";
 import { property } from "./expressions/values.ts";
 import { issuesOf } from "./issues.ts";
-import type { TriggerDefinition } from "./schema.ts";
+import type { Definition, TriggerDefinition } from "./schema.ts";
 import { holdsExpression } from "./standing-in.ts";
 
 /** A trigger's settings as written, without its id and kind. */
@@ -78,6 +78,13 @@ function evaluateEarly(
     if (!(error instanceof ExpressionError)) throw error;
     return { settings: {}, issues: [{ path: error.at, message: error.message.slice(`${error.at}: `.length) }] };
   }
+}
+
+/** Values that a definition's settings have where the installation sets none. */
+export function defaultsOf({ settings = {} }: Pick<Definition, "settings">): JsonObject {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([id, { default: value }]) => (value === undefined ? [] : [[id, value]])),
+  );
 }
 
 /** What expressions read that may name the workflow's settings only. */

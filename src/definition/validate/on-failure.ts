@@ -4,7 +4,7 @@ import type { Json, JsonObject } from "../../json.ts";
 import { compileValue, ExpressionError } from "../expressions.ts";
 import type { Definition } from "../schema.ts";
 import { didYouMean } from "../suggest.ts";
-import { evaluationOver } from "../trigger-settings.ts";
+import { defaultsOf, evaluationOver } from "../trigger-settings.ts";
 import type { ValidationContext } from "../validate.ts";
 
 const place = "onFailure.notify";
@@ -20,24 +20,15 @@ export function resolveNotify(notify: Json, settings: JsonObject): Json {
 }
 
 /** What is wrong with whom a failure is told, and with the workflow that it starts. */
-export function checkOnFailure(
-  { onFailure, key, settings: declared = {} }: Definition,
-  { settings: values, workflows }: ValidationContext,
-): Issue[] {
+export function checkOnFailure(definition: Definition, { settings: set, workflows }: ValidationContext): Issue[] {
+  const { onFailure, key, settings: declared = {} } = definition;
   if (onFailure === undefined) return [];
   const { notify, workflow } = onFailure;
+  const values = set === undefined ? undefined : { ...defaultsOf(definition), ...set };
   return [
-    ...(notify === undefined ? [] : checkNotify(notify, Object.keys(declared), defaultsUnder(declared, values))),
+    ...(notify === undefined ? [] : checkNotify(notify, Object.keys(declared), values)),
     ...(workflow === undefined ? [] : checkWorkflow(workflow, { key, workflows })),
   ];
-}
-
-function defaultsUnder(declared: NonNullable<Definition["settings"]>, values: JsonObject | undefined) {
-  if (values === undefined) return undefined;
-  const defaults = Object.entries(declared).flatMap(([id, { default: value }]) =>
-    value === undefined ? [] : [[id, value]],
-  );
-  return { ...Object.fromEntries(defaults), ...values } as JsonObject;
 }
 
 /** With `values`: also what its expressions give. */
