@@ -4,7 +4,7 @@ import { at, StepError, type Issue } from "../errors.ts";
 import { textOf, type JsonObject } from "../json.ts";
 import { parseAddress } from "../mailbox/address.ts";
 import { renderMarkdown, textOfMarkdown } from "../mailbox/markdown.ts";
-import { mayBeSender, type MailTransport } from "../mailbox/transport.ts";
+import { mayBeSender, writeMessageId, type MailTransport } from "../mailbox/transport.ts";
 import { deliverMail, type Envelope, type MailContent, type MailRequest } from "../mailbox/deliver.ts";
 import { foldRecipients, mailInput, type Fields, type MailInput } from "./mail-input.ts";
 import type { OutsideKind } from "./step-kind.ts";
@@ -54,10 +54,9 @@ export function createSendEmail(mail: MailTransport): OutsideKind<MailInput, Mai
         throw new StepError("invalid-input", `The mail has ${count} recipients; ${mostRecipients} are allowed.`);
       if (given.from !== null && !mayBeSender(mail, given.from))
         throw new StepError("invalid-input", senderRefusal(mail, given.from.address));
-      const domain = mail.from.address.split("@")[1] ?? "localhost";
       const request: MailRequest = {
         content: contentOf(given),
-        messages: envelopesOf(given, fields, (suffix) => `<${key}${suffix}@${domain}>`),
+        messages: envelopesOf(given, fields, (suffix) => writeMessageId(mail, `${key}${suffix}`)),
       };
       return { request: request as MailRequest & JsonObject };
     },

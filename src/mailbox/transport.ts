@@ -58,6 +58,11 @@ export interface MailTransport {
   close(): void;
 }
 
+/** A mail's Message-ID, by what is its own in it. */
+export function writeMessageId({ from }: Pick<MailTransport, "from">, own: string): string {
+  return `<${own}@${from.address.split("@")[1] ?? "localhost"}>`;
+}
+
 /** The transport by SMTP_URL, else to the gateway's own mailbox. Connects when the first mail is sent. */
 export function createMailTransport(config: Config): MailTransport {
   const from = parseAddress(config.MAIL_FROM);

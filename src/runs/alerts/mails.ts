@@ -4,7 +4,7 @@ import { createId } from "../../ids.ts";
 import type { JsonObject } from "../../json.ts";
 import type { Address } from "../../mailbox/address.ts";
 import { deliverMail } from "../../mailbox/deliver.ts";
-import type { MailTransport } from "../../mailbox/transport.ts";
+import { writeMessageId, type MailTransport } from "../../mailbox/transport.ts";
 import type { Sql, SqlPool } from "../../sql.ts";
 import type { MailKind } from "./alert.ts";
 import type { Composed } from "./compose.ts";
@@ -33,7 +33,6 @@ export async function addAlertMail(
   { mail, now }: { mail: NewAlertMail; now: Date },
 ): Promise<void> {
   const id = createId();
-  const domain = from.address.split("@")[1] ?? "localhost";
   await sql.query({
     name: "add_alert_mail",
     text: `insert into tandem.alert_mails (id, workspace_id, workflow_id, kind, message_id, recipients, subject, body, created_at, due_at)
@@ -43,7 +42,7 @@ export async function addAlertMail(
       mail.workspaceId,
       mail.workflowId,
       mail.kind,
-      `<alert.${id}@${domain}>`,
+      writeMessageId({ from }, `alert.${id}`),
       JSON.stringify(mail.recipients),
       mail.subject,
       mail.body,

@@ -2,7 +2,7 @@ import { StepError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
 import type { Log } from "../../log.ts";
 import { deliverMail, type Envelope, type MailContent } from "../../mailbox/deliver.ts";
-import type { MailTransport } from "../../mailbox/transport.ts";
+import { writeMessageId, type MailTransport } from "../../mailbox/transport.ts";
 import type { Sql, SqlPool } from "../../sql.ts";
 import { createLoop, type Loop } from "../loop.ts";
 import { linkToken } from "./link.ts";
@@ -102,12 +102,11 @@ async function composeMail(
     "The link is yours: whoever has it can answer in your name. The first answer counts.",
   ];
   const subject = `${mails === 0 ? "" : "Reminder: "}${title}`.replaceAll(/[\r\n]+/g, " ");
-  const domain = mail.from.address.split("@")[1] ?? "localhost";
   return {
     content: { subject, text: parts.join("\n\n") },
     messages: [
       {
-        messageId: `<question.${id}.${mails + 1}.${position + 1}@${domain}>`,
+        messageId: writeMessageId(mail, `question.${id}.${mails + 1}.${position + 1}`),
         to: [{ name: "", address: assignee }],
         cc: [],
         bcc: [],
