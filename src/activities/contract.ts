@@ -11,7 +11,7 @@ export interface Activities {
   runBlock(input: BlockInput): Promise<BlockResult>;
   /** One step, on its own queue. Fails with type `StepFailed` and the verdict when it failed for good. */
   runStep(input: StepInput): Promise<StepAnswer>;
-  /** Local: gives the run's slot back, since all its steps wait. Never throws. */
+  /** Gives the run's slot back, since all its steps wait. Never throws. */
   park(key: VersionKey): Promise<boolean>;
   /** Local: whether the wait is settled. Never throws. */
   readWait(wait: WaitKey): Promise<boolean>;

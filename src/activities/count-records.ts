@@ -1,15 +1,12 @@
 import { z } from "zod";
 import { countAll } from "../crm/count.ts";
-import { recordConditionSchema } from "../definition/conditions.ts";
-import { checkSelection, selectRecords } from "./record-selection.ts";
+import { checkSelection, selectionInput, selectRecords } from "./record-selection.ts";
 import { checkObject, objectName, recordPolicy } from "./record-step.ts";
 import type { ReadKind } from "./step-kind.ts";
 
 const input = z.strictObject({
   object: objectName,
-  view: z.string().min(1).max(64).optional(),
-  filter: recordConditionSchema.optional(),
-  search: z.string().max(1_000).optional(),
+  ...selectionInput,
 });
 
 export const countRecords: ReadKind<z.output<typeof input>> = {

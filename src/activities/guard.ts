@@ -22,7 +22,6 @@ export interface Guard {
   /** A fault of ours as Temporal and the log may have it. */
   fault(error: unknown): Error;
   json(value: Json): Json;
-  text(text: string): string;
 }
 
 /** Whether values of secrets may come into a step: what it sends or is answered, or what its code makes of that. */
@@ -42,7 +41,6 @@ export async function createGuard({ pool, vault }: Environment, run: LoadedRun):
     marks,
     granted,
     json,
-    text,
     performed(performed) {
       const { input, output, outcome, log } = performed;
       return {

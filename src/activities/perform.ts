@@ -5,7 +5,7 @@ import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan
 import { StepError } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import type { OwnRow, StepFailure, StepRow } from "../runs/ledger.ts";
-import { itemAt, mostItems, referTo } from "../runs/loops.ts";
+import { itemAt, itemStatuses, mostItems, referTo } from "../runs/loops.ts";
 import { longListOf } from "../runs/long-lists.ts";
 import type { Seal } from "../runs/seal.ts";
 import type { Closing } from "./loops.ts";
@@ -124,9 +124,8 @@ function closeItem({ input }: CompiledNode, { evaluation, closing }: Performance
   if (closing === undefined) throw new Error("An item is closed by how it ended.");
   const { ended, failure: error, item } = closing;
   const output = ended.kind === "succeeded" ? (input?.evaluate(evaluation) ?? null) : null;
-  const status = { succeeded: "done", filtered: "skipped", failed: "failed" } as const;
   const verdict: Verdict = { kind: "item", ended: ended.kind };
-  return { sealed: false, status: status[ended.kind], outcome: ended.kind, verdict, input: item, output, error };
+  return { sealed: false, status: itemStatuses[ended.kind], outcome: ended.kind, verdict, input: item, output, error };
 }
 
 async function performEffect(

@@ -1,15 +1,23 @@
+import { z } from "zod";
 import { filterSql } from "../crm/filter.ts";
 import type { CrmObject, Objects } from "../crm/objects.ts";
 import type { ListRequest, Selection, Where } from "../crm/read.ts";
 import { foundSql } from "../crm/search.ts";
 import { findView, listViewNames, type View } from "../crm/views.ts";
-import type { RecordCondition } from "../definition/conditions.ts";
+import { recordConditionSchema, type RecordCondition } from "../definition/conditions.ts";
 import { didYouMean, sentence } from "../definition/suggest.ts";
 import { StepError, type Issue } from "../errors.ts";
 import { textOf, type Json, type JsonObject } from "../json.ts";
 import { checkFilter } from "./check-filter.ts";
 import { getObject } from "./record-step.ts";
 import type { CheckContext, StepContext } from "./step-kind.ts";
+
+/** Keys of an input that say which records of an object a step is about. */
+export const selectionInput = {
+  view: z.string().min(1).max(64).optional(),
+  filter: recordConditionSchema.optional(),
+  search: z.string().max(1_000).optional(),
+};
 
 /** What a step says of the records it is about, as its input has it. */
 export interface Asked {

@@ -2,19 +2,16 @@ import { z } from "zod";
 import type { CrmObject } from "../crm/objects.ts";
 import { faultOfSort, listRecords } from "../crm/read.ts";
 import { unknownField } from "../crm/values.ts";
-import { recordConditionSchema } from "../definition/conditions.ts";
 import type { Issue } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
-import { checkSelection, selectRecords } from "./record-selection.ts";
+import { checkSelection, selectionInput, selectRecords } from "./record-selection.ts";
 import { checkObject, longMs, objectName, recordPolicy } from "./record-step.ts";
 import { searchAll } from "./search-all.ts";
 import type { ReadKind } from "./step-kind.ts";
 
 const input = z.strictObject({
   object: objectName,
-  view: z.string().min(1).max(64).optional(),
-  filter: recordConditionSchema.optional(),
-  search: z.string().max(1_000).optional(),
+  ...selectionInput,
   sort: z
     .array(z.strictObject({ field: z.string().min(1), direction: z.enum(["asc", "desc"]).default("asc") }))
     .max(5)

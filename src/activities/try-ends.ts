@@ -82,16 +82,13 @@ export async function endFailed(
   // A failed activity is what people look for in the Web UI; the verdict goes along for the workflow.
   throw ApplicationFailure.create({
     message: `${failure.code} after ${own.attempts === 1 ? "1 attempt" : `${own.attempts} attempts`}`,
-    type: stepFailedType,
+    type: "StepFailed",
     nonRetryable: true,
     // The target's failure, not ours: it is in the ledger, and no alarm of the worker's.
     category: "BENIGN",
     details: [row.verdict],
   });
 }
-
-/** Type of the failure that ends a step's activity; its first detail is the verdict. */
-export const stepFailedType = "StepFailed";
 
 /** Has Temporal ask again after so long. */
 export function tryAgain(code: string, inMs: number): ApplicationFailure {

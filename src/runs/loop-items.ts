@@ -1,7 +1,7 @@
 import { planNodes, type IteratorStep, type Plan } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import type { Sql } from "../sql.ts";
-import { itemAt } from "./loops.ts";
+import { itemAt, itemStatuses } from "./loops.ts";
 import { readSteps, type StepDetail } from "./read.ts";
 
 /** An item of a loop that is over. */
@@ -17,9 +17,6 @@ export interface ItemDetail {
   readonly error: Json;
   readonly endedAt: string;
 }
-
-/** How items come out, and how the ledger writes it. */
-export const itemStatuses = { succeeded: "done", failed: "failed", filtered: "skipped" } as const;
 
 /** The plan of a run of the workspace; undefined: it has no such run. */
 async function findPlan(sql: Sql, workspaceId: string, runId: string): Promise<Plan | undefined> {

@@ -6,13 +6,14 @@ import type { Json, JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
 import { beginGated, endAttempt, type RunKey, type StepFailure, type StepRow } from "./ledger.ts";
 import type { LongList } from "./long-lists.ts";
-import { readListPage, type ReadPage } from "./step-lists.ts";
+import { pageItems, readListPage, type ReadPage } from "./step-lists.ts";
 
 /** Items of a loop at most (DESIGN.md §7). */
 export const mostItems = 100_000;
 
-/** How many items a page of results holds. */
-const pageSize = 200;
+/** How items come out, and how the ledger writes it. */
+export const itemStatuses = { succeeded: "done", failed: "failed", filtered: "skipped" } as const;
+
 /** Results beyond this many bytes are kept as pages. */
 const mostBytes = 262_144;
 
@@ -97,7 +98,7 @@ export async function sealLoop(sql: Sql, key: RunKey, row: Omit<StepRow, "output
   statement.with(
     "paged",
     `insert into tandem.step_lists (run_id, path, name, page, first, items)
-     select g.run_id, ${path}, v.name, v.position / ${pageSize}, min(v.position), jsonb_agg(v.value order by v.position)
+     select g.run_id, ${path}, v.name, v.position / ${pageItems}, min(v.position), jsonb_agg(v.value order by v.position)
      from gate g, given v join sizes z on z.name = v.name and z.paged group by 1, 2, 3, 4`,
   );
   const list = (name: string): string => `coalesce((

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ProblemError } from "../../errors.ts";
-import { findItemSteps, itemStatuses, listItems, type ItemDetail } from "../../runs/loop-items.ts";
+import { findItemSteps, listItems, type ItemDetail } from "../../runs/loop-items.ts";
+import { itemStatuses } from "../../runs/loops.ts";
 import type { SqlPool } from "../../sql.ts";
 import { defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { id, json, moment, pageOf, pageQuery } from "../schemas.ts";

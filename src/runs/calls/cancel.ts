@@ -27,9 +27,9 @@ export async function cancelCalled(sql: Sql, runId: string): Promise<void> {
 
 /**
  * Asks for the cancel of called runs whose callers are over or cancelled otherwise: nobody waits for them any
- * more. True: there were some.
+ * more.
  */
-export async function cancelOrphans(sql: Sql): Promise<boolean> {
+export async function cancelOrphans(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ id: string }>({
     name: "orphaned_runs",
     text: `select r.id from tandem.runs r left join tandem.runs c on c.id = r.caller_run_id
@@ -40,7 +40,6 @@ export async function cancelOrphans(sql: Sql): Promise<boolean> {
     sql,
     rows.map(({ id }) => id),
   );
-  return rows.length > 0;
 }
 
 /** As `cancelRun` does for one: at once where it is queued, else by its workflow, whose fence is raised. */

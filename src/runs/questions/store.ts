@@ -4,6 +4,7 @@ import type { Sql } from "../../sql.ts";
 import { beginGated, commitGated, openStatuses, type RunKey } from "../ledger.ts";
 import { addWait, waitIdOf } from "../waits/open.ts";
 import type { Form } from "./form.ts";
+import type { Question } from "./read.ts";
 
 /** A question to be. */
 export interface NewQuestion {
@@ -48,7 +49,7 @@ export async function ask(sql: Sql, key: RunKey, question: NewQuestion): Promise
 /** How a question of a run stands. */
 export interface AskedQuestion {
   readonly id: string;
-  readonly state: "open" | "answered" | "timed-out" | "closed";
+  readonly state: Question["state"];
   readonly answer: Json;
   readonly answeredBy: JsonObject | null;
 }

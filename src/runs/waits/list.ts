@@ -1,12 +1,13 @@
 import type { Sql } from "../../sql.ts";
 import { isoOf } from "../run-list.ts";
+import type { NewWait } from "./open.ts";
 
 /** Something that a run waits for, as people read it. */
 export interface OpenWait {
   /** The step that waits. */
   readonly path: string;
   /** Its next try, a moment, an answer, a called run, a value that another run holds, or a slot. */
-  readonly kind: "retry" | "timer" | "question" | "call" | "once" | "slot";
+  readonly kind: NewWait["kind"] | "slot";
   readonly since: string;
   /** The moment at which it is over by itself; null: it is over when what it is for has happened. */
   readonly until: string | null;

@@ -30,7 +30,7 @@ export async function parkRun(pool: SqlPool, key: RunKey): Promise<boolean> {
 }
 
 /** A wait for a slot: of a step, or of a block by the step it begins with. */
-export function slotWaitId(path: string): string {
+function slotWaitId(path: string): string {
   return `${path}#slot`;
 }
 
