@@ -11,10 +11,9 @@ import {
 } from "../code/limits.ts";
 import type { SourcePlace } from "../code/protocol.ts";
 import { readResult } from "../code/read-result.ts";
-import { at, StepError, type Issue } from "../errors.ts";
-import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
-import { createRecent } from "../recent.ts";
-import { compileBodySchema, type BodySchema } from "../triggers/body-schema.ts";
+import { at, StepError } from "../errors.ts";
+import { textOf, type Json, type JsonObject } from "../json.ts";
+import { checkGives, fitGiven } from "./gives.ts";
 import type { ReadKind } from "./step-kind.ts";
 
 const json = z.json() as z.ZodType<Json>;
@@ -146,28 +145,13 @@ function readOutput({ output, log }: Extract<CodeResult, { kind: "done" }>): Jso
   return read.value;
 }
 
-const schemas = createRecent<string, BodySchema>(200);
-
-/** The result as `gives` declares it: text where that is declared and a whole number came. */
+/** The result as `gives` declares it. Throws StepError `code-result` where it is not what is declared. */
 function fit(output: Json, gives: JsonObject | undefined, log: string): Json {
   if (gives === undefined) return output;
-  const key = JSON.stringify(gives);
-  const schema = schemas.get(key) ?? compileBodySchema(gives);
-  schemas.set(key, schema);
-  const { body, issues } = schema.check(output, { fromText: false });
+  const { body, issues } = fitGiven(output, gives);
   if (issues.length === 0) return body;
   const faults = issues.slice(0, 5).map(({ path, message }) => `${path.replace(/^body/, "result")} ${message}`);
   throw new StepError("code-result", `The result is not what "gives" declares: ${faults.join("; ")}.`, {
     details: log === "" ? {} : { log },
   });
-}
-
-function checkGives(gives: Json | undefined, place: string): Issue[] {
-  if (gives === undefined || !isJsonObject(gives)) return [];
-  try {
-    compileBodySchema(gives);
-    return [];
-  } catch (error) {
-    return [{ path: place, message: `is no JSON Schema: ${error instanceof Error ? error.message : String(error)}` }];
-  }
 }

@@ -33,6 +33,16 @@ export function compileBodySchema(schema: JsonObject): BodySchema {
   };
 }
 
+/** Why a JSON Schema cannot be used; undefined: it can. */
+export function findSchemaFault(schema: JsonObject): string | undefined {
+  try {
+    compileBodySchema(schema);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** Whatever a body holds, checking it takes time in proportion to its size. */
 function createAjv(): Ajv {
   const ajv = new Ajv({

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { durationMs, durationSchema } from "../definition/schema.ts";
 import { at as placeOf, type Issue } from "../errors.ts";
 import { isJsonObject, textOf, type Json, type JsonObject } from "../json.ts";
-import { compileBodySchema, type BodySchema } from "./body-schema.ts";
+import { compileBodySchema, findSchemaFault, type BodySchema } from "./body-schema.ts";
 import type { Given, TriggerCheck, TriggerKind } from "./trigger-kind.ts";
 import { answerSettings, checkAnswer, compileAnswer, type Answer } from "./webhook/answer.ts";
 import type { Authentication } from "./webhook/authentication/authentication.ts";
@@ -20,12 +20,8 @@ const mostBodyBytes = 10 * 1024 * 1024;
 const bodySchema = z
   .record(z.string(), z.json() as z.ZodType<Json>)
   .superRefine((schema, context) => {
-    try {
-      compileBodySchema(schema);
-    } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      context.addIssue({ code: "custom", message: `this JSON Schema cannot be used: ${said}` });
-    }
+    const fault = findSchemaFault(schema);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: `this JSON Schema cannot be used: ${fault}` });
   })
   .meta({ description: "JSON Schema (draft 7) of the body; of a GET or HEAD, of its query" });
 

@@ -9,7 +9,7 @@ import { parseAddress } from "../../mailbox/address.ts";
 import type { Form } from "../../runs/questions/form.ts";
 import { ask as askPeople, findAsked } from "../../runs/questions/store.ts";
 import { waitIdOf } from "../../runs/waits/open.ts";
-import { compileBodySchema } from "../../triggers/body-schema.ts";
+import { findSchemaFault } from "../../triggers/body-schema.ts";
 import { checkInputs, inputsSchema } from "../../triggers/manual/inputs.ts";
 import type { CheckContext, ControlKind } from "../step-kind.ts";
 
@@ -108,7 +108,7 @@ export const ask: ControlKind<Input> = {
 function formOf({ fields, schema }: Input): Form {
   if (fields !== undefined) return { kind: "fields", fields };
   if (schema === undefined) return { kind: "approval" };
-  const fault = faultOf(schema);
+  const fault = findSchemaFault(schema);
   if (fault !== undefined) throw new StepError("invalid-input", `The schema of the form cannot be used: ${fault}`);
   return { kind: "schema", schema };
 }
@@ -118,15 +118,6 @@ function checkForm(written: JsonObject, { objects, at: place }: CheckContext): I
   const { fields, schema } = written;
   const ofFields = checkInputs(fields, { objects, at: place }, "fields");
   const isWritten = schema !== undefined && isJsonObject(schema) && !holdsExpression(schema);
-  const fault = isWritten ? faultOf(schema) : undefined;
+  const fault = isWritten ? findSchemaFault(schema) : undefined;
   return fault === undefined ? ofFields : [...ofFields, { path: at(place, "schema"), message: fault }];
-}
-
-function faultOf(schema: JsonObject): string | undefined {
-  try {
-    compileBodySchema(schema);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

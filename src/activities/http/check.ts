@@ -1,7 +1,7 @@
 import { at as placeOf, type Issue } from "../../errors.ts";
 import { isJsonObject, textOf, type JsonObject } from "../../json.ts";
-import { compileBodySchema } from "../../triggers/body-schema.ts";
 import { checkConnection } from "../check-connection.ts";
+import { checkGives } from "../gives.ts";
 import type { CheckContext } from "../step-kind.ts";
 
 /** What activation refuses of an `http-request` beyond its shape. */
@@ -24,16 +24,6 @@ function checkUrl(url: string | undefined, path: string): Issue[] {
   if (/^https:\/\/[^/?#{]*@/i.test(url))
     return [{ path, message: "a URL cannot carry a user or password: use a connection's authentication" }];
   return [];
-}
-
-function checkGives(gives: JsonObject[string] | undefined, path: string): Issue[] {
-  if (gives === undefined || !isJsonObject(gives)) return [];
-  try {
-    compileBodySchema(gives);
-    return [];
-  } catch (error) {
-    return [{ path, message: `is no JSON Schema: ${error instanceof Error ? error.message : String(error)}` }];
-  }
 }
 
 function checkPagination(written: JsonObject, path: string): Issue[] {
