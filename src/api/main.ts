@@ -11,7 +11,6 @@ import { createGatewayPool } from "./pool.ts";
 import { createFinishedRuns } from "../runs/finished.ts";
 import { triggerKinds } from "../triggers/registry.ts";
 import { readMasterKeys } from "../vault/master-keys.ts";
-import { createTokens } from "../vault/tokens.ts";
 import { createVault } from "../vault/vault.ts";
 import { createApp } from "./app.ts";
 import { createAudit } from "./audit.ts";
@@ -74,7 +73,7 @@ const app = createApp({
     quickLane: config.QUICK_LANE,
     vault,
     audit,
-    http: { client, tokens: createTokens({ pool, masterKeys, log }) },
+    http: { client, tokens: vault.tokens },
     ringReplays: () => replays.ring(),
   }),
 });

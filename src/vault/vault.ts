@@ -73,11 +73,13 @@ export function createVault({ log, ...parts }: VaultParts & { readonly log?: Log
 
   return {
     installationKey(purpose) {
-      const known = own.get(purpose) ?? keepInstallationKey(parts, purpose);
-      own.set(purpose, known);
+      const known = own.get(purpose);
+      if (known !== undefined) return known;
+      const key = keepInstallationKey(parts, purpose);
+      own.set(purpose, key);
       // What failed is asked again by the next one.
-      known.catch(() => own.delete(purpose));
-      return known;
+      key.catch(() => own.delete(purpose));
+      return key;
     },
     tokens: createTokens({ ...parts, log }),
     create: (secret) => createSecret(parts, secret),

@@ -19,7 +19,6 @@ import { createRetention } from "../runs/retention.ts";
 import { createSettler } from "../runs/settler.ts";
 import { createPool, type SqlPool } from "../sql.ts";
 import { readMasterKeys } from "../vault/master-keys.ts";
-import { createTokens } from "../vault/tokens.ts";
 import { createVault } from "../vault/vault.ts";
 import { startEngine, type Engine } from "./engine.ts";
 import { createPresence } from "./presence.ts";
@@ -50,7 +49,7 @@ const client = createHttpClient({ own: ownListenersOf(config) });
 shutdown.defer("the lines to outside APIs", () => client.close());
 const code = createCode(config, log);
 shutdown.defer("the processes for code", () => code.stop());
-const kinds = createStepKinds({ mail, http: { client, tokens: createTokens({ pool, masterKeys, log }) }, code });
+const kinds = createStepKinds({ mail, http: { client, tokens: vault.tokens }, code });
 
 let engine: Engine | undefined;
 let link: TemporalLink | undefined;
