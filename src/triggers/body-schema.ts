@@ -8,10 +8,13 @@ import { createFit } from "./fit-body.ts";
 /** Checks values against a declared JSON Schema. */
 export interface BodySchema {
   /**
-   * The body with its values fitted to the declared types, and every fault with its path. `fromText`:
-   * the values came as form or query text.
+   * The body with its values fitted to the declared types, and every fault with its path, which begins with
+   * `at`: "body" by default. `fromText`: the values came as form or query text.
    */
-  check(body: Json, options: { fromText: boolean }): { readonly body: Json; readonly issues: readonly Issue[] };
+  check(
+    body: Json,
+    options: { fromText: boolean; at?: string },
+  ): { readonly body: Json; readonly issues: readonly Issue[] };
 }
 
 const mostIssues = 100;
@@ -25,10 +28,11 @@ export function compileBodySchema(schema: JsonObject): BodySchema {
   const validate = createAjv().compile(schema);
   const fit = createFit(schema);
   return {
-    check(body, options) {
+    check(body, { at: place = "body", ...options }) {
       const { kept, checked } = fit(body, options);
       if (validate(checked)) return { body: kept, issues: [] };
-      return { body: kept, issues: (validate.errors ?? []).slice(0, mostIssues).map(issueOf) };
+      const errors = (validate.errors ?? []).slice(0, mostIssues);
+      return { body: kept, issues: errors.map((error) => issueOf(error, place)) };
     },
   };
 }
@@ -81,12 +85,12 @@ function canonical(value: Json): string {
   );
 }
 
-function issueOf({ instancePath, params, keyword, message }: ErrorObject): Issue {
+function issueOf({ instancePath, params, keyword, message }: ErrorObject, root: string): Issue {
   const place = instancePath
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"))
-    .reduce((whole, part) => at(whole, /^\d+$/.test(part) ? Number(part) : part), "body");
+    .reduce((whole, part) => at(whole, /^\d+$/.test(part) ? Number(part) : part), root);
   if (keyword === "required") return { path: at(place, String(params["missingProperty"])), message: "is required" };
   if (keyword === "additionalProperties")
     return { path: at(place, String(params["additionalProperty"])), message: "is not declared" };

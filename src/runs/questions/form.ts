@@ -39,11 +39,8 @@ export function readAnswer(
       return { answer: values, issues };
     }
     case "schema": {
-      const { body, issues } = compileBodySchema(form.schema).check(given, { fromText });
-      return {
-        answer: body,
-        issues: issues.map(({ path, message }) => ({ path: path.replace(/^body/, "answer"), message })),
-      };
+      const { body, issues } = compileBodySchema(form.schema).check(given, { fromText, at: "answer" });
+      return { answer: body, issues };
     }
   }
 }
