@@ -25,6 +25,8 @@ export interface TargetFailure {
   readonly counts: boolean;
   /** The least pause before the next try. */
   readonly afterMs: number;
+  /** The target did it, or may have: its answer, which the step cannot use, is no refusal. */
+  readonly acted: boolean;
 }
 
 export function meaningOf(error: unknown): FailureMeaning {
@@ -38,18 +40,19 @@ export function meaningOf(error: unknown): FailureMeaning {
 
 /** What is said for the retries' sake is no part of the failure that people and error branches read. */
 function answerOf({ code, message, retryable, details }: StepError): FailureMeaning {
-  const { unsure: _unsure, counts, afterMs, ...told } = details;
+  const { unsure: _unsure, acted, counts, afterMs, ...told } = details;
   return {
     kind: "answer",
     failure: { ...told, code, message },
     retryable,
     counts: counts !== false,
     afterMs: typeof afterMs === "number" ? afterMs : 0,
+    acted: acted === true,
   };
 }
 
 function final(failure: StepFailure): FailureMeaning {
-  return { kind: "answer", failure, retryable: false, counts: true, afterMs: 0 };
+  return { kind: "answer", failure, retryable: false, counts: true, afterMs: 0, acted: false };
 }
 
 /** Data that Postgres cannot take (class 22) or a constraint that the step ran into (class 23) is an answer. */

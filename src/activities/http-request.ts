@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isSuccess, refusalOf, textOfHeader } from "./http/judge.ts";
+import { isSuccess, refusalOf, textOfHeader, turnsAway } from "./http/judge.ts";
 import { asUnsure, StepError } from "../errors.ts";
 import type { Answer } from "../http/client.ts";
 import { readBody } from "../http/read-body.ts";
@@ -59,7 +59,7 @@ export function createHttpRequest(parts?: HttpParts): OutsideKind<HttpInput, Sto
           ? await callOnce(parts, context, { request, connection })
           : await callPages(parts, context, { request, connection, pagination: request.pagination });
       } catch (error) {
-        throw context.unsure ? stillUnsure(error) : error;
+        throw whatItLeaves(error, { method: request.method, unsure: context.unsure });
       }
     },
   };
@@ -141,9 +141,26 @@ function goOn({ pages }: Progress): StepError {
   });
 }
 
-/** An earlier attempt that was not answered is not settled by one that reached nobody. */
-function stillUnsure(error: unknown): unknown {
-  return error instanceof StepError && error.details["status"] !== undefined ? error : asUnsure(error);
+/** What is wrong with an answer that is no refusal. */
+const unusable: ReadonlySet<string> = new Set([
+  "invalid-response",
+  "pagination-stuck",
+  "redirect-refused",
+  "response-too-large",
+  "too-many-redirects",
+  "unexpected-body",
+]);
+
+/** The same error, with what it leaves open of the target: whether it acted now, or at an earlier attempt. */
+function whatItLeaves(error: unknown, { method, unsure }: { method: string; unsure: boolean }): unknown {
+  if (!(error instanceof StepError)) return error;
+  const { code, message, retryable, details } = error;
+  const { status } = details;
+  // An earlier attempt that was not answered is not settled by one that reached nobody, or was turned away.
+  if (unsure && (typeof status !== "number" || turnsAway(status))) return asUnsure(error);
+  const changesNothing = method === "GET" || method === "HEAD" || method === "OPTIONS";
+  if (changesNothing || !(unusable.has(code) || (typeof status === "number" && status < 400))) return error;
+  return new StepError(code, message, { retryable, details: { ...details, acted: true }, cause: error });
 }
 
 function readSuccess(answer: Answer, request: StoredRequest): Json {

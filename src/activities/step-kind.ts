@@ -128,6 +128,7 @@ export interface RecordKind<Input> extends StepKindBase<Input> {
  * So whatever else encodes or cuts text (forms, query strings, base64) belongs in `perform`.
  *
  * Of what `perform` throws as StepError, `details` say more: `unsure` (the target may have acted),
+ * `acted` (it answered, though not as the step can use it: what is done once under a value is not free),
  * `afterMs` (the least pause before the next try), `counts: false` (not a try of the target).
  */
 export interface OutsideKind<Input, Request extends Json> extends StepKindBase<Input> {

@@ -76,7 +76,7 @@ export async function endFailed(
   await sealSurely(environment.pool, key, {
     ...row,
     status: failure.code === "outcome-unknown" ? "outcome-unknown" : "failed",
-    also: (statement) => once.end(statement, { kind: doubt.open ? "unsure" : "free" }),
+    also: (statement) => once.end(statement, { kind: doubt.open || failed.acted ? "unsure" : "free" }),
   });
   await once.wake();
   // A failed activity is what people look for in the Web UI; the verdict goes along for the workflow.

@@ -32,7 +32,13 @@ export interface Call extends Outgoing {
 export interface Answer extends Incoming {
   /** Where it came from: redirects were followed. */
   readonly url: URL;
+  /** A redirect made another request of what was asked for: that was done then, whatever this answer says. */
+  readonly isAfterwards?: true;
+  /** It was asked for a second time, since the line had broken: the target may have had the first one, too. */
+  readonly isRepeated?: true;
 }
+
+type Repeated = Pick<Answer, "isRepeated">;
 
 /** Calls outside APIs under one policy (docs/http.md). */
 export interface HttpClient {
@@ -51,7 +57,7 @@ export function createHttpClient({
 }): HttpClient {
   const dispatchers = createDispatchers({ own, resolve });
 
-  async function once(outgoing: Outgoing, call: Call, timeoutMs: number): Promise<Incoming> {
+  async function once(outgoing: Outgoing, call: Call, timeoutMs: number): Promise<Incoming & Repeated> {
     const { reach, certificateAuthority } = call;
     const needs = { reach, certificateAuthority, url: outgoing.url };
     const limits = { signal: call.signal, timeoutMs, maximumBytes: call.maximumBytes };
@@ -64,7 +70,13 @@ export function createHttpClient({
       // A kept line that was closed while nobody looked says nothing of the target: a new one does.
       const left = timeoutMs - (performance.now() - begun);
       if (left <= 0) throw error;
-      return exchange(dispatchers.for({ ...needs, line: "fresh" }), outgoing, { ...limits, timeoutMs: left });
+      const again = { ...limits, timeoutMs: left };
+      const incoming = await exchange(dispatchers.for({ ...needs, line: "fresh" }), outgoing, again).catch(
+        (second: unknown) => {
+          throw asUnsure(second);
+        },
+      );
+      return { ...incoming, isRepeated: true };
     }
   }
 
@@ -81,11 +93,14 @@ export function createHttpClient({
         throw acted ? asUnsure(error) : error;
       });
       const next = call.redirects === "answered" ? undefined : redirectOf(incoming, outgoing);
-      if (next === undefined) return unpack(incoming, outgoing.url, call.maximumBytes);
+      if (next === undefined) {
+        const answer = await unpack(incoming, outgoing.url, call.maximumBytes);
+        return acted ? { ...answer, isAfterwards: true } : answer;
+      }
       if (hops === mostRedirects)
         throw new StepError("too-many-redirects", `${call.url.host} redirects more than ${mostRedirects} times.`);
       // What answers a POST with "look there" has done it.
-      acted ||= next.method !== outgoing.method && !call.repeatable;
+      acted ||= next.method !== outgoing.method;
       outgoing = next;
     }
   }

@@ -88,7 +88,7 @@ export async function exchangeAuthorized(
   const place = await asker.admit();
   try {
     const answer = await send(authorization);
-    if (answer.status !== 401) return answer;
+    if (answer.status !== 401 || answer.isAfterwards === true) return answer;
     const renewed = await renewAfter401(proving, connection, authorization);
     return renewed === undefined ? answer : await send(renewed);
   } finally {

@@ -14,16 +14,25 @@ export function isSuccess({ status }: Answer, { success }: StoredRequest): boole
   return success.some((wanted) => wanted === status || wanted === `${Math.floor(status / 100)}xx`);
 }
 
+/** Statuses that say who asks, or when, is wrong: nothing of what became of an earlier attempt. */
+const turningAway: ReadonlySet<number> = new Set([401, 403, 407, 409, 425, 429, 503]);
+
+/** Whether an answer of this status leaves open what became of an earlier attempt that was not answered. */
+export function turnsAway(status: number): boolean {
+  return turningAway.has(status);
+}
+
 /**
  * What a status that is no success means (docs/http.md): which may be tried again whatever was sent, which
  * only where the request is repeatable, and which is the last word. The answer is among the details.
  */
 export function refusalOf(answer: Answer, now: Date): StepError {
-  const { status, headers, url } = answer;
+  const { status, headers, url, isAfterwards = false, isRepeated = false } = answer;
   const afterMs = parseRetryAfter(textOfHeader(headers["retry-after"]), now);
   // These say that nothing was done.
-  const nothingDone = status === 425 || status === 429 || (status === 503 && afterMs !== undefined);
-  const inDoubt = !nothingDone && (status === 408 || status >= 500);
+  const isBusy = status === 425 || status === 429 || (status === 503 && afterMs !== undefined);
+  const nothingDone = isBusy && !isAfterwards;
+  const inDoubt = !nothingDone && (isBusy || status === 408 || status >= 500);
   const body = bodyOf(answer);
   return new StepError(
     status === 429 ? "rate-limited" : "http-status",
@@ -35,7 +44,7 @@ export function refusalOf(answer: Answer, now: Date): StepError {
         headers,
         body: shortened(body),
         ...(afterMs === undefined || !(nothingDone || inDoubt) ? {} : { afterMs }),
-        ...(inDoubt ? { unsure: true } : {}),
+        ...(inDoubt || isAfterwards || (isRepeated && turnsAway(status)) ? { unsure: true } : {}),
       },
     },
   );
