@@ -143,6 +143,11 @@ describe("pages", () => {
     ).toMatchObject({ code: "pagination-stuck" });
     const away = await paging(() => ({ body: [1], headers: { link: `<https://evil.example/>; rel=next` } }));
     expect((await read(away.url, { pagination: { kind: "link" } }))?.error).toMatchObject({ code: "blocked-url" });
+    const nowhere = await paging(() => ({ body: [1], headers: { link: `<http://[>; rel=next` } }));
+    expect((await read(nowhere.url, { pagination: { kind: "link" } }))?.error).toMatchObject({
+      code: "unexpected-body",
+      message: expect.stringContaining("a next page that is no URL"),
+    });
     const none = await paging(() => ({ body: { rows: { a: 1 } } }));
     expect((await read(none.url, { pagination: { kind: "page", items: "rows" } }))?.error).toMatchObject({
       code: "unexpected-body",

@@ -63,7 +63,7 @@ function nextMark(pagination: Pagination, mark: PageMark, page: ReadPage): PageM
     case "link": {
       const url = findLink(textOfHeader(page.answer.headers["link"]), "next");
       // Where it leads is meant from the page it stands on.
-      return url === undefined ? undefined : { url: new URL(url, page.answer.url).href };
+      return url === undefined ? undefined : { url: urlFrom(url, page, ["the next of its Link header", ""]) };
     }
     case "cursor": {
       if (hasNoMore(pagination.more, page.body)) return undefined;
@@ -72,12 +72,9 @@ function nextMark(pagination: Pagination, mark: PageMark, page: ReadPage): PageM
       if (typeof next !== "string" && typeof next !== "number")
         throw new StepError("unexpected-body", `The next page's cursor, "${pagination.next}", is ${kindOf(next)}.`);
       if (pagination.parameter !== undefined) return { value: next };
-      if (!URL.canParse(String(next), page.answer.url.href))
-        throw new StepError(
-          "unexpected-body",
-          `"${pagination.next}" is no URL. A cursor needs a "parameter" to go into.`,
-        );
-      return { url: new URL(String(next), page.answer.url).href };
+      return {
+        url: urlFrom(String(next), page, [`"${pagination.next}"`, ` A cursor needs a "parameter" to go into.`]),
+      };
     }
     case "page":
       if (page.items.length === 0 || hasNoMore(pagination.more, page.body)) return undefined;
@@ -88,6 +85,12 @@ function nextMark(pagination: Pagination, mark: PageMark, page: ReadPage): PageM
     case "until-empty":
       return page.items.length === 0 ? undefined : null;
   }
+}
+
+/** The next page's URL, as it is meant from this one's. Throws StepError `unexpected-body` for what is none. */
+function urlFrom(text: string, { answer }: ReadPage, [what, advice]: readonly [string, string]): string {
+  if (URL.canParse(text, answer.url.href)) return new URL(text, answer.url).href;
+  throw new StepError("unexpected-body", `${answer.url.host} names a next page that is no URL: ${what}.${advice}`);
 }
 
 function hasNoMore(path: string | undefined, body: Json): boolean {
@@ -103,9 +106,14 @@ function numberOf(mark: PageMark, start: number): number {
 /** What a path leads to: keys of objects; in a list a number, `first` or `last`. */
 export function valueAt(body: Json, path: string): Json | undefined {
   return path.split(".").reduce<Json | undefined>((value, key) => {
-    if (Array.isArray(value)) return value.at(key === "last" ? -1 : key === "first" ? 0 : Number(key));
+    if (Array.isArray(value)) return itemAt(value, key);
     return value !== undefined && isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   }, body);
+}
+
+function itemAt(list: readonly Json[], key: string): Json | undefined {
+  if (key === "last") return list.at(-1);
+  return key === "first" ? list[0] : /^-?\d+$/.test(key) ? list.at(Number(key)) : undefined;
 }
 
 function kindOf(value: Json): string {
