@@ -103,6 +103,14 @@ describe("places", () => {
 describe("a call", () => {
   const parts = { sql: pool, signal: new AbortController().signal, ready: async () => {} };
 
+  it("is over with its call, also where Postgres cannot be told so", async () => {
+    const { id } = await connect({ requests: 1, perMs: 1_000 });
+    const other = createPool({ url, max: 1, name: "other" });
+    const place = await takePlace(other, { connectionId: id, kind: "call", most: 1, restMs: 0 });
+    await other.end();
+    await expect(place?.release()).resolves.toBeUndefined();
+  });
+
   it("waits for two seconds at most, and is then told when to come again, which is no try", async () => {
     const connection = await connect({ requests: 1_000, perMs: 1_000, concurrent: 1 });
     const first = await admitCall(parts, connection, false);
