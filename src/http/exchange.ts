@@ -36,7 +36,7 @@ export async function exchange(dispatcher: Dispatcher, outgoing: Outgoing, limit
   limits.signal.throwIfAborted();
   const { host } = outgoing.url;
   return new Promise((resolve, reject) => {
-    const receiving = createReceiver({ ...limits, host }, resolve, reject);
+    const receiving = createReceiver({ ...limits, host, method: outgoing.method }, resolve, reject);
     const timer = setTimeout(
       () => receiving.end((receiving.begun() ? unanswered : unconnected)(host, limits.timeoutMs)),
       limits.timeoutMs,
@@ -62,7 +62,7 @@ export async function exchange(dispatcher: Dispatcher, outgoing: Outgoing, limit
 
 /** Gathers an answer; settles once, whatever comes first. */
 function createReceiver(
-  { maximumBytes, host }: { maximumBytes: number; host: string },
+  { maximumBytes, host, method }: { maximumBytes: number; host: string; method: string },
   resolve: (incoming: Incoming) => void,
   reject: (error: unknown) => void,
 ) {
@@ -90,7 +90,9 @@ function createReceiver(
     },
     onResponseStart(_, status, headers) {
       head = { status, headers: plainHeaders(headers) };
-      if (Number(headers["content-length"] ?? 0) > maximumBytes) end(tooLarge(maximumBytes));
+      // What is asked by HEAD has the length of a body that does not come.
+      const isTooLong = method !== "HEAD" && Number(headers["content-length"] ?? 0) > maximumBytes;
+      if (isTooLong) end(tooLarge(maximumBytes));
     },
     onResponseData(_, chunk) {
       bytes += chunk.length;

@@ -62,6 +62,9 @@ describe("an answer's body", () => {
       response.writeHead(200, { "content-length": 4_097 }).end(Buffer.alloc(4_097)),
     );
     expect((await outcomeOf(client, callOf(said.url, { maximumBytes: 4_096 }))).error?.code).toBe("response-too-large");
+    // Of a HEAD the length is what is asked for.
+    const head = await outcomeOf(client, callOf(said.url, { method: "HEAD", maximumBytes: 4_096 }));
+    expect(head.answer?.headers["content-length"]).toBe("4097");
     // Never ends by itself: who reads it to its end reads for ever.
     const endless = await startRaw((socket) => {
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
