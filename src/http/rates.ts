@@ -25,11 +25,12 @@ const shortestReturnMs = 250;
 /** Calls keep a little more than their distance: no clock is as even as it is meant to be. */
 const spread = 1.02;
 
+// No moment is further ahead than the last that is given out under this rate: one that is was made under another.
 const turnText = `with own as (
-    select r.next_at, r.return_at, clock_timestamp() as now from tandem.connection_rates r
+    select least(r.next_at, clock_timestamp() + ($2::double precision + $3::double precision) * interval '1 ms') as next_at, r.return_at, clock_timestamp() as now from tandem.connection_rates r
     where r.connection_id = $1::uuid for update),
   judged as (
-    select o.now, greatest(o.next_at, o.now) as moment, greatest(o.return_at, o.next_at, o.now) as tail,
+    select o.now, o.next_at, greatest(o.next_at, o.now) as moment, greatest(o.return_at, o.next_at, o.now) as tail,
       greatest(o.next_at, o.now) <= o.now + $3::double precision * interval '1 ms'
         and ($4::boolean or o.return_at <= o.now + $3::double precision * interval '1 ms'
           or o.next_at <= o.now - ${idleMs} * interval '1 ms') as goes
@@ -37,7 +38,7 @@ const turnText = `with own as (
   turn as (
     select j.*, case when j.goes or $4::boolean then j.moment else j.tail end as at from judged j)
   update tandem.connection_rates c set
-    next_at = case when t.goes then t.moment + $2::double precision * interval '1 ms' else c.next_at end,
+    next_at = case when t.goes then t.moment + $2::double precision * interval '1 ms' else t.next_at end,
     return_at = case when t.goes and not $4::boolean then t.moment + $2::double precision * interval '1 ms'
       when t.goes or $4::boolean then c.return_at else t.tail + $2::double precision * interval '1 ms' end
   from turn t where c.connection_id = $1::uuid

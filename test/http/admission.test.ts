@@ -6,6 +6,7 @@ import { createPool } from "../../src/sql.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { createTestWorkspace } from "../support/engine.ts";
 import { connectTo } from "../support/http.ts";
+import { until } from "../support/until.ts";
 
 const { pool, url } = await createTestDatabase();
 const { workspace } = await createTestWorkspace(pool);
@@ -55,6 +56,15 @@ describe("moments for calls", () => {
     );
     expect((await ask(false)).kind).toBe("return");
     expect((await ask(true)).kind).toBe("go");
+  });
+
+  it("keep to the rate that the connection has now, however far ahead the one before gave them out", async () => {
+    const { id } = await connect({ requests: 1, perMs: 3_600_000 });
+    const ask = (rate: { requests: number; perMs: number }): Promise<Turn> =>
+      takeTurn(pool, { connectionId: id, rate, again: true });
+    expect((await ask({ requests: 1, perMs: 3_600_000 })).kind).toBe("go");
+    expect((await ask({ requests: 1, perMs: 3_600_000 })).kind).toBe("return");
+    await until("a moment is near", async () => (await ask({ requests: 10, perMs: 1_000 })).kind === "go");
   });
 
   it("are free when nobody came to take them, whoever was told to come", async () => {
