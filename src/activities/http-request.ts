@@ -90,15 +90,18 @@ async function callPages(
   const begun = performance.now();
   let progress = readProgress(context.progress);
   await dropUnsaved(context, progress);
+  // Of the page that it was sent away with.
+  let waited = context.progress["waited"] === true;
   for (;;) {
     const page = { request, ...fieldsOf(pagination, progress.next) };
     // Each page is a request of its own: under one key a target would answer with the first page again.
     const key = progress.pages === 0 ? context.key : `${context.key}-${progress.pages + 1}`;
     const answer = await exchangePage(
       parts,
-      { ...context, progress: savedProgress(progress) },
+      { ...context, progress: { ...savedProgress(progress), waited } },
       { page, connection, key },
     );
+    waited = false;
     const body = readSuccess(answer, request);
     const items = itemsOf(body, pagination);
     const read = { answer, body, items, itemsSoFar: progress.count + items.length };

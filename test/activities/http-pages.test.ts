@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { readListPages } from "../../src/runs/step-lists.ts";
+import { makeDue } from "../../src/runs/waits/due.ts";
 import { startApi } from "../http/support.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { definitionOf, startTestEngine, type FinishedRun } from "../support/engine.ts";
@@ -186,6 +187,33 @@ describe("pages", () => {
       "/?page=4",
       "/?page=5",
     ]);
+  });
+
+  it("wait for their connection's rate as any call: who was sent away goes first when it comes again", async () => {
+    const api = await paging(() => ({ body: [1] }));
+    const key = `pages-${(made += 1)}`;
+    const rate = { requests: 1, perMs: 3_600_000 };
+    const { id } = await connectTo(pool, tandem.workspace.id, { key, baseUrl: api.url, rate });
+    // Others were told to come, the last of them in an hour.
+    const queue = (next: string) =>
+      pool.query(
+        `insert into tandem.connection_rates (connection_id, next_at, return_at)
+         values ($1, clock_timestamp() + $2::interval, clock_timestamp() + interval '1 h')
+         on conflict (connection_id) do update set next_at = excluded.next_at, return_at = excluded.return_at`,
+        [id, next],
+      );
+    await queue("1 h");
+    const pagination = { kind: "page", maximumPages: 1 };
+    const asks = { id: "ask", kind: "http-request", input: { connection: key, pagination } };
+    const runId = await tandem.enqueue(await tandem.activate(definitionOf(key, [asks])), {});
+    const wait = await until("the step was sent away", async () => {
+      const { rows } = await pool.query<{ id: string }>("select id from tandem.waits where run_id = $1", [runId]);
+      return rows[0]?.id;
+    });
+    await queue("1 s");
+    await makeDue(pool, { runId, waitId: wait });
+    tandem.ring();
+    expect((await tandem.finished(runId)).steps[0]?.output).toMatchObject({ items: [1], pages: 1 });
   });
 
   it("of many items are kept as pages, each item once, also when the worker stops in the middle", async () => {
