@@ -69,7 +69,7 @@ export async function performOutside(pool: SqlPool, step: OutsideStep): Promise<
   };
   try {
     const outcome = await kind.perform(
-      { ...context, key: call.key, unsure: call.unsure, progress, save, sending },
+      { ...context, key: call.key, attempt: tried.attempt, unsure: call.unsure, progress, save, sending },
       request,
     );
     doubt.open = false;

@@ -148,6 +148,8 @@ export interface OutsideKind<Input, Request extends Json> extends StepKindBase<I
 export interface OutsideContext extends StepContext {
   /** Hash of run and step, or of the step's `once`: the Idempotency-Key, and the local part of a Message-ID. */
   readonly key: string;
+  /** Number of this attempt: of two, the one that has stood still is the lower. */
+  readonly attempt: number;
   /** An earlier attempt may have reached the target and was not answered. */
   readonly unsure: boolean;
   /** What earlier attempts got through; `save` commits it. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { dropUnsaved } from "../../src/activities/http/collect.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
+import { cancelRun } from "../../src/runs/cancel.ts";
 import { readListPages } from "../../src/runs/step-lists.ts";
 import { makeDue } from "../../src/runs/waits/due.ts";
 import { startApi } from "../http/support.ts";
@@ -243,5 +245,36 @@ describe("pages", () => {
     expect(numbers).toEqual(Array.from({ length: 3_000 }, (_, n) => n));
     // The first nine pages were not asked for again.
     expect(api.asked.filter(({ url }) => url === "/?offset=0")).toHaveLength(1);
+  });
+
+  it("that a later attempt keeps are not taken out by one that stood still meanwhile", async () => {
+    const item = "x".repeat(1_000);
+    const api = await startApi((request, response) => {
+      const from = Number(new URL(request.url ?? "", "http://api.test").searchParams.get("offset"));
+      const items = Array.from({ length: from < 1_000 ? 500 : 0 }, () => item);
+      if (request.url !== "/hang") response.setHeader("content-type", "application/json").end(JSON.stringify(items));
+    });
+    const key = `pages-${(made += 1)}`;
+    await connectTo(pool, tandem.workspace.id, { key, baseUrl: api.url });
+    const steps = [
+      { id: "ask", kind: "http-request", input: { connection: key, pagination: { kind: "offset" } } },
+      { id: "hang", kind: "http-request", input: { connection: key, path: "/hang" } },
+    ];
+    const runId = await tandem.enqueue(await tandem.activate(definitionOf(key, steps)), {});
+    await until("the run is at the next step", () => api.asked.some(({ url }) => url === "/hang"));
+    const { rows } = await pool.query<{ fence: number }>("select fence from tandem.runs where id = $1", [runId]);
+    const run = { id: runId, workflowId: "", workflowKey: "", depth: 0 };
+    const late = { sql: pool, run, path: "ask", fence: rows[0]?.fence ?? 0 };
+    const count = async () =>
+      (await pool.query("select 1 from tandem.step_lists where run_id = $1 and path = 'ask'", [runId])).rowCount;
+    const kept = await count();
+    expect(kept).toBeGreaterThan(0);
+    await dropUnsaved({ ...late, attempt: 0 }, { stored: 0 });
+    expect(await count()).toBe(kept);
+    await dropUnsaved({ ...late, attempt: 1 }, { stored: 0 });
+    expect(await count()).toBe(0);
+    await cancelRun(pool, { workspaceId: tandem.workspace.id, runId });
+    tandem.ring();
+    await tandem.finished(runId);
   });
 });

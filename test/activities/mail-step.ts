@@ -41,6 +41,7 @@ export function createMailStep(mail: MailTransport, given: JsonObject, key: stri
   const context = (signal: AbortSignal): OutsideContext => ({
     ...mailContext(signal),
     key,
+    attempt: 1,
     unsure: false,
     progress,
     async save(saved) {

@@ -36,12 +36,28 @@ export function savedProgress(progress: Progress): JsonObject {
   return { pagination: { ...progress } };
 }
 
-/** Takes out pages that an attempt stored and died before it had saved that it had. */
-export async function dropUnsaved({ sql, run, path }: OutsideContext, { stored }: Progress): Promise<void> {
-  await sql.query(
-    "delete from tandem.step_lists where run_id = $1::uuid and path = $2::text and name = $3::text and page >= $4::integer",
-    [run.id, path, listName, stored],
+/**
+ * Takes out pages that an attempt stored and died before it had saved that it had. One that stood still, and
+ * that a later one has overtaken, takes out nothing: what is there is that one's.
+ */
+export async function dropUnsaved(
+  { sql, run, path, fence, attempt }: Pick<OutsideContext, "sql" | "run" | "path" | "fence" | "attempt">,
+  { stored }: Pick<Progress, "stored">,
+): Promise<void> {
+  const statement = beginGated({ runId: run.id, fence });
+  const p = statement.param;
+  const own = p(path, "text");
+  statement.with(
+    "latest",
+    `select c.run_id from tandem.outside_calls c, gate g
+     where c.run_id = g.run_id and c.path = ${own} and c.attempt <= ${p(attempt, "integer")} for update of c`,
   );
+  statement.with(
+    "dropped",
+    `delete from tandem.step_lists l using latest
+     where l.run_id = latest.run_id and l.path = ${own} and l.name = ${p(listName, "text")} and l.page >= ${p(stored, "integer")}`,
+  );
+  await commitGated(sql, statement);
 }
 
 /** Moves the items to pages once they are many, or, with `all`, in any case. Throws FencedError. */
