@@ -84,7 +84,7 @@ function addToGroups(groups: readonly FailureGroup[], failure: Failure): readonl
   const at = groups.findIndex((group) => group.step === step && group.code === code);
   const group: FailureGroup = {
     ...failure,
-    message: failure.message.slice(0, longestMessage),
+    message: failure.message.slice(0, longestMessage).toWellFormed(),
     failedAt: failure.failedAt.toISOString(),
     count: (groups[at]?.count ?? 0) + 1,
   };

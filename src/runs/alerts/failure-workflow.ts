@@ -46,7 +46,7 @@ export async function startFailureWorkflow(
       run: runId,
       step,
       code,
-      message: message.slice(0, longestText),
+      message: message.slice(0, longestText).toWellFormed(),
       attempts,
       failedAt: failedAt.toISOString(),
       link: linkToRun(links, runId),

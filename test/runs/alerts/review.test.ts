@@ -65,6 +65,18 @@ describe("a run that fails", () => {
     expect(await mailsOf(pool, id)).toHaveLength(3);
   });
 
+  test.each([999, 9_999])(
+    "is told, and starts its workflow, though its reason of %i letters is cut in the middle of a pair",
+    async (letters) => {
+      const key = `handler-${letters}`;
+      await installHandler(gateway, key, { message: { type: "text" } });
+      const id = await workflow({ onFailure: { workflow: key } });
+      await endRun(pool, id, { at: start, error: { ...timeout, message: `${"x".repeat(letters)}\u{1f600}, it said` } });
+      expect(await reviewAll(parts, start)).toEqual({ mails: 1, runs: 1 });
+      expect(await startedBy(pool, id)).toHaveLength(1);
+    },
+  );
+
   test("as one of thousands makes one mail, and each workflow its own", async () => {
     const [many, one] = [await workflow(), await workflow()];
     await endRuns(
