@@ -126,22 +126,22 @@ export async function readSteps(
   return withLoops(sql, runId, foldOutputs([...done, ...running]));
 }
 
-/** A loop is one step: that it was opened shows in how many items it has. */
+/** A loop is one step: that it was opened shows in how many items it has, and when shows as its start. */
 async function withLoops(sql: Sql, runId: string, steps: readonly StepDetail[]): Promise<StepDetail[]> {
-  const opened = steps.filter(({ kind, status }) => kind === "open" && status === "done");
-  const counts = new Map<string, ItemCounts>();
-  for (const { path } of opened) {
+  const opened = new Map<string, { items: ItemCounts; startedAt: string }>();
+  for (const { path, kind, status, startedAt } of steps) {
+    if (kind !== "open" || status !== "done") continue;
     const loop = loopOf(path);
-    counts.set(loop, await countItems(sql, runId, loop));
+    opened.set(loop, { items: await countItems(sql, runId, loop), startedAt });
   }
   const shown = new Set(steps.map(({ path }) => path));
   return steps.flatMap((step) => {
-    if (step.kind !== "open") return [{ ...step, items: counts.get(step.path) ?? null }];
+    if (step.kind !== "open") return [{ ...step, ...opened.get(step.path) }];
     const loop = loopOf(step.path);
     if (shown.has(loop) || step.status !== "done")
       return shown.has(loop) ? [] : [{ ...step, path: loop, kind: "iterator" }];
     const running = { status: "running", outcome: null, endedAt: null, input: null, output: null, lists: [] } as const;
-    return [{ ...step, ...running, path: loop, kind: "iterator", items: counts.get(loop) ?? null }];
+    return [{ ...step, ...running, path: loop, kind: "iterator", items: opened.get(loop)?.items ?? null }];
   });
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createRecords } from "../../src/crm/batch.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
+import { findRun } from "../../src/runs/read.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { definitionOf, startTestEngine, type FinishedRun } from "../support/engine.ts";
 import { createAskKind, createCallKind, createOutside, fails, says } from "../support/test-kinds.ts";
@@ -67,6 +68,14 @@ test.each([
     ...[0, 1, 2, 3, 4].flatMap((i) => [`each[${i}].person`, `each[${i}]`]),
     "each",
   ]);
+  const shown = await findRun(pool, { workspaceId: engine.workspace.id, runId: run.id });
+  const [each] = shown?.steps ?? [];
+  expect(each).toMatchObject({ path: "each", status: "done", items: { total: 5, succeeded: 5 } });
+  const { rows } = await pool.query<{ opened: Date }>(
+    "select started_at as opened from tandem.step_results where run_id = $1 and path = 'each.open'",
+    [run.id],
+  );
+  expect(each?.startedAt).toBe(rows[0]?.opened.toISOString());
 });
 
 test.each([true, false])("loops lie in loops, and read what lies around them: quick lane %s", async (quickLane) => {
