@@ -77,7 +77,7 @@ async function callOnce(
 ): Promise<StepOutcome> {
   const page = { request, query: {}, body: {} };
   const answer = await exchangePage(parts, context, { page, connection, key: context.key });
-  const body = readSuccess(answer, request);
+  const body = readSuccess(answer, request, context);
   return { output: outputOf(answer, body), outcome: String(answer.status) };
 }
 
@@ -102,7 +102,7 @@ async function callPages(
       { page, connection, key },
     );
     waited = false;
-    const body = readSuccess(answer, request);
+    const body = readSuccess(answer, request, context);
     const items = itemsOf(body, pagination);
     const read = { answer, body, items, itemsSoFar: progress.count + items.length };
     const next = nextPage(pagination, progress.next, read);
@@ -166,8 +166,8 @@ function whatItLeaves(error: unknown, { method, unsure }: { method: string; unsu
   return new StepError(code, message, { retryable, details: { ...details, acted: true }, cause: error });
 }
 
-function readSuccess(answer: Answer, request: StoredRequest): Json {
-  if (!isSuccess(answer, request)) throw refusalOf(answer, new Date());
+function readSuccess(answer: Answer, request: StoredRequest, { redact }: OutsideContext): Json {
+  if (!isSuccess(answer, request)) throw refusalOf(answer, { now: new Date(), redact });
   return checkGiven(readBody(answer.body, textOfHeader(answer.headers["content-type"])), request.gives);
 }
 

@@ -65,6 +65,8 @@ export function storable(text: string): string {
   return text.toWellFormed().replaceAll("\0", "\u{fffd}");
 }
 
+/** Without what the parser shows of the text: that may be a piece of a secret, which nobody would know again. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 200) : "it cannot be read";
+  const said = error instanceof Error ? error.message : "it cannot be read";
+  return said.replace(/, (\.\.\.)?".*$/s, "").slice(0, 200);
 }

@@ -25,7 +25,7 @@ const closedPorts: ReadonlySet<number> = new Set([
 export function parseTarget(text: string, reach: Reach): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined)
-    throw new StepError("invalid-url", `${shorten(text)} is no URL. Write it whole: https://host/path.`);
+    throw new StepError("invalid-url", `${named(text)} is no URL. Write it whole: https://host/path.`);
   checkTarget(url, reach);
   url.hash = "";
   return url;
@@ -50,6 +50,7 @@ export function blocked(where: string, why: string): StepError {
   return new StepError("blocked-url", `${where} is not called: ${why}.`);
 }
 
-function shorten(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+/** Whole or not at all: what is secret of it is known, and taken out, as a whole only. */
+function named(text: string): string {
+  return text.length > 60 ? `Text of ${text.length} characters` : JSON.stringify(text);
 }

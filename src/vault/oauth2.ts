@@ -117,9 +117,14 @@ function refusal({ status, body, afterMs }: TokenAnswer, who: string): StepError
       `its token endpoint answered ${status} and no token. Check "tokenUrl", and that it takes a form.`,
     );
   const { error, error_description: description } = said.data;
-  const words = [error, description].filter((text) => text !== undefined).map((text) => text.slice(0, 200));
+  const words = [error, description].filter((text) => text !== undefined).map(shortened);
   const meaning = Object.hasOwn(meanings, error) ? ` ${meanings[error]}` : "";
   return failed(who, `its token endpoint refused: ${words.join(": ")}.${meaning}`);
+}
+
+/** Cut between words: a piece of a secret that it says back would not be known for one. */
+function shortened(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200).replace(/\S*$/, "")}…` : text;
 }
 
 const meanings: Readonly<Record<string, string>> = {

@@ -128,6 +128,21 @@ describe("a request", () => {
     expect(JSON.stringify(run)).not.toContain("sesame");
   });
 
+  it("shows no piece of a secret either, where what is said of it is cut", async () => {
+    const value = `open-sesame-${"0123456789".repeat(8)}`;
+    await createTestVault(pool).create({ workspaceId, name: "LONG", value });
+    const api = await startApi((request, response) => {
+      const said = "x ".repeat(140) + String(request.headers["x-token"]);
+      const long = "x".repeat(65_500) + String(request.headers["x-token"]);
+      response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ message: said, long }));
+    });
+    const headers = { "x-token": "{{ secrets.LONG }}" };
+    const refused = await ask(api.url, { headers });
+    const unwritten = await ask(api.url, { headers }, { step: { input: { url: "{{ secrets.LONG }}" } } });
+    for (const run of [refused, unwritten]) expect(run.status).toBe("failed");
+    expect(JSON.stringify([refused, unwritten])).not.toContain("open-s");
+  });
+
   it("cannot set what belongs to the line, nor leave its connection's base URL", async () => {
     const api = await startApi((_, response) => response.end());
     await expect(ask(api.url, { headers: { Host: "evil.example" } })).rejects.toThrow(/set by the line itself/);

@@ -102,6 +102,11 @@ describe("JSON of an answer", () => {
     expect(() => parseJson(deep)).toThrow(expect.objectContaining({ code: "invalid-response" }));
   });
 
+  it("is not shown where it is refused: a piece of a secret in it would not be known for one", () => {
+    for (const text of ["Bearer sesame-opened", `{"a": sesame-opened}`, `[1, 2, 3, 4, 5, 6, sesame-opened, 7, 8]`])
+      expect(() => parseJson(text)).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/sesa/) }));
+  });
+
   it("of fifty megabytes is read in a moment", () => {
     const text = JSON.stringify(Array.from({ length: 50_000 }, (_, n) => ({ n, text: "x".repeat(980) })));
     expect(text.length).toBeGreaterThan(49_000_000);

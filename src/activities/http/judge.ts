@@ -24,16 +24,17 @@ export function turnsAway(status: number): boolean {
 
 /**
  * What a status that is no success means (docs/http.md): which may be tried again whatever was sent, which
- * only where the request is repeatable, and which is the last word. The answer is among the details.
+ * only where the request is repeatable, and which is the last word. The answer is among the details, `redact`ed
+ * before anything of it is cut: a piece of a secret would not be known for one.
  */
-export function refusalOf(answer: Answer, now: Date): StepError {
+export function refusalOf(answer: Answer, { now, redact }: { now: Date; redact: (value: Json) => Json }): StepError {
   const { status, headers, url, isAfterwards = false, isRepeated = false } = answer;
   const afterMs = parseRetryAfter(textOfHeader(headers["retry-after"]), now);
   // These say that nothing was done.
   const isBusy = status === 425 || status === 429 || (status === 503 && afterMs !== undefined);
   const nothingDone = isBusy && !isAfterwards;
   const inDoubt = !nothingDone && (isBusy || status === 408 || status >= 500);
-  const body = bodyOf(answer);
+  const body = redact(bodyOf(answer));
   return new StepError(
     status === 429 ? "rate-limited" : "http-status",
     `${url.host} answered ${status}${excerptOf(body)}.`,

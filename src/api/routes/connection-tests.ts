@@ -123,7 +123,7 @@ async function callConnection(
       throw isEndedBy(signal, error) ? unanswered(error) : error;
     },
   );
-  if (!isSuccess(answer, request)) throw refusalOf(answer, new Date());
+  if (!isSuccess(answer, request)) throw refusalOf(answer, { now: new Date(), redact: createRedactor(hidden).json });
   return answer.status;
 }
 
