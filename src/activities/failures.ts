@@ -1,5 +1,7 @@
 import { ExpressionError } from "../definition/expressions.ts";
 import { FencedError, StepError } from "../errors.ts";
+import { storable } from "../http/parse-json.ts";
+import { isJsonObject, type Json } from "../json.ts";
 import { isLedgerConflict, type StepFailure } from "../runs/ledger.ts";
 import { isUnavailable, sqlState } from "../sql.ts";
 
@@ -43,7 +45,7 @@ function answerOf({ code, message, retryable, details }: StepError): FailureMean
   const { unsure: _unsure, acted, counts, afterMs, ...told } = details;
   return {
     kind: "answer",
-    failure: { ...told, code, message },
+    failure: keepable({ ...told, code, message }),
     retryable,
     counts: counts !== false,
     afterMs: typeof afterMs === "number" ? afterMs : 0,
@@ -52,7 +54,23 @@ function answerOf({ code, message, retryable, details }: StepError): FailureMean
 }
 
 function final(failure: StepFailure): FailureMeaning {
-  return { kind: "answer", failure, retryable: false, counts: true, afterMs: 0, acted: false };
+  return { kind: "answer", failure: keepable(failure), retryable: false, counts: true, afterMs: 0, acted: false };
+}
+
+/**
+ * As the ledger can keep it: code throws whatever text it likes, and a failure that could not be sealed would have
+ * its step done again for ever.
+ */
+function keepable({ code, message, ...details }: StepFailure): StepFailure {
+  const parts = Object.entries(details).map(([key, part]) => [key, storableJson(part)] as const);
+  return { ...Object.fromEntries(parts), code, message: storable(message) };
+}
+
+function storableJson(value: Json): Json {
+  if (typeof value === "string") return storable(value);
+  if (Array.isArray(value)) return value.map(storableJson);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [storable(key), storableJson(part)]));
 }
 
 /** Data that Postgres cannot take (class 22) or a constraint that the step ran into (class 23) is an answer. */

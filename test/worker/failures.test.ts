@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { StepError } from "../../src/errors.ts";
 import { createLog } from "../../src/log.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import { createReconciler } from "../../src/runs/reconciler.ts";
@@ -18,6 +19,11 @@ const outside = createOutside({
   waits: [fails("busy", true), fails("busy", true)],
   fine: [says("fine")],
   once: [hangs, says("second")],
+  strange: [
+    async () => {
+      throw new StepError("refused", "It said \u{d83d} and \0.", { details: { body: { "\0": ["\u{de00}"] } } });
+    },
+  ],
 });
 const engine = await startTestEngine(pool, {
   kinds: { call: createCallKind(outside), "ask-test": createAskKind(outside) },
@@ -76,6 +82,18 @@ for (const [lane, kind, quickLane] of lanes) {
       error: { code: "refused", attempts: 1 },
       steps: [{ status: "failed", outcome: "refused" }],
     });
+  });
+
+  test(`a failure whose text Postgres cannot keep is kept without that, and ends the step once (${lane} lane)`, async () => {
+    outside.asked.clear();
+    const run = await engine.finished(
+      await runOf(`strange-${lane}`, [{ id: "call", kind, input: { name: "strange" } }], { quickLane }),
+    );
+    expect(run).toMatchObject({
+      status: "failed",
+      steps: [{ error: { message: "It said \u{fffd} and \u{fffd}.", body: { "\u{fffd}": ["\u{fffd}"] } } }],
+    });
+    expect(outside.asked.get("strange")).toBe(1);
   });
 
   test(`onError goes on, or runs steps that read the error, whose output stands in (${lane} lane)`, async () => {
