@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { StepError } from "../errors.ts";
 import type { Json } from "../json.ts";
 
@@ -48,12 +48,18 @@ function write(source: BodySource): { body: Buffer; contentType: string } {
   }
 }
 
-/** RFC 7578. The boundary is chance, so that no part can hold it. */
+/**
+ * RFC 7578. The boundary is a hash of all parts: none can hold it, and each attempt sends the same bytes, by
+ * which targets may know a request again.
+ */
 function writeMultipart(parts: readonly Part[]): { body: Buffer; contentType: string } {
-  const boundary = `tandem-${randomBytes(18).toString("hex")}`;
-  const chunks = parts.flatMap((part) => [
-    Buffer.from(`--${boundary}\r\n${headOf(part)}\r\n`),
-    contentOf(part),
+  const written = parts.map((part) => ({ head: headOf(part), content: contentOf(part) }));
+  const hash = createHash("sha256");
+  for (const { head, content } of written) hash.update(`${content.length} ${head}`).update(content);
+  const boundary = `tandem-${hash.digest("hex").slice(0, 36)}`;
+  const chunks = written.flatMap(({ head, content }) => [
+    Buffer.from(`--${boundary}\r\n${head}\r\n`),
+    content,
     Buffer.from("\r\n"),
   ]);
   return {

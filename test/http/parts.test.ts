@@ -150,6 +150,9 @@ describe("a body", () => {
       },
     ];
     const { body, contentType } = writeBody({ kind: "multipart", parts });
+    // Each attempt sends the same bytes; other parts have another boundary.
+    expect(writeBody({ kind: "multipart", parts })).toEqual({ body, contentType });
+    expect(writeBody({ kind: "multipart", parts: parts.slice(1) }).contentType).not.toBe(contentType);
     const data = await new Response(new Uint8Array(body), { headers: { "content-type": contentType } }).formData();
     expect([...data.keys()]).toEqual([`a"\r\nx: y`, "b"]);
     expect(data.get(`a"\r\nx: y`)).toBe("--tandem-\r\n--");
