@@ -1,8 +1,17 @@
 import { StepError } from "../errors.ts";
 import type { Incoming, Outgoing } from "./exchange.ts";
 
-/** Headers that another origin may see: they say how to answer, not who asks. */
-const harmless: ReadonlySet<string> = new Set(["accept", "accept-encoding", "accept-language", "user-agent"]);
+/**
+ * Headers that another origin may see: they say how to answer, not who asks; and the one that ends chains of
+ * workflows, also those that come back to a webhook of ours by a redirect.
+ */
+const harmless: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-encoding",
+  "accept-language",
+  "tandem-origin",
+  "user-agent",
+]);
 
 /**
  * The request that an answer redirects to, or undefined where it does not. Throws StepError
