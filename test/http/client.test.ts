@@ -1,4 +1,5 @@
 import { createServer } from "node:https";
+import { createServer as createTcpServer } from "node:net";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it, onTestFinished } from "vitest";
 import { createHttpClient, type Call } from "../../src/http/client.ts";
@@ -122,6 +123,18 @@ describe("a target that does not behave", () => {
     });
     const { error } = await outcomeOf(client, callOf(floods.url, { timeoutMs: 700 }));
     expect(["timeout", "connection-broken"]).toContain(error?.code);
+  });
+
+  it("may have done what broke its line, also where nobody is reached when that is sent again", async () => {
+    const server = createTcpServer((socket) => {
+      socket.once("data", () => {
+        server.close();
+        socket.destroy();
+      });
+    });
+    const port = await listening(server, "127.0.0.1");
+    const { error } = await outcomeOf(client, callOf(`http://127.0.0.1:${port}/`, { method: "PUT" }));
+    expect([error?.code, error?.details["unsure"]]).toEqual(["not-connected", true]);
   });
 
   it("is not to blame for a line that it had closed before", async () => {
