@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeCancelled, releaseKey } from "../runs/close.ts";
 import { loadRun, readWait as readWaitRow } from "../runs/attempts.ts";
+import { findEnding } from "../runs/ending.ts";
 import { sealRows } from "../runs/ledger.ts";
 import { loadRows } from "../runs/known-rows.ts";
 import { parkRun } from "../runs/waits/park.ts";
@@ -36,7 +37,11 @@ async function closeAsEnded(environment: Environment, input: CloseInput, ending:
   const { pool } = environment;
   const version = prepareVersion(await environment.loadVersion(input.versionId));
   const loaded = await loadRun(pool, input, { trigger: version.outputNeeds.trigger, paths: [] });
-  if (loaded === undefined) return { again: "fenced" };
+  if (loaded === undefined) {
+    // Closed before, by a try whose answer was lost.
+    const closed = await findEnding(pool, input.runId);
+    return closed === undefined ? { again: "fenced" } : { closed };
+  }
   const rows = await loadRows(pool, input.runId, version.outputNeeds.rows);
   const described = await describeEnd(environment, {
     version,

@@ -114,7 +114,9 @@ export type StepAnswer =
       readonly count?: number;
     }
   /** Its next try lies ahead: the run waits for this wait to be settled, then asks again. */
-  | { readonly waitId: string };
+  | { readonly waitId: string }
+  /** The run is over, and its workflow has not heard so: a worker died as it closed it, or the workflow was reset. */
+  | { readonly over: CloseInput["ending"] };
 
 export interface CloseInput extends VersionKey {
   readonly ending: RunEnding | { readonly kind: "cancelled" };

@@ -2,6 +2,7 @@ import { CancelledFailure, Context } from "@temporalio/activity";
 import type { PlanStep } from "../definition/plan.ts";
 import type { Json } from "../json.ts";
 import { beginAttempt, type Beginning } from "../runs/attempts.ts";
+import { findEnding } from "../runs/ending.ts";
 import { createSeal, type OwnRow } from "../runs/ledger.ts";
 import { callKey } from "../runs/outside-calls.ts";
 import type { StepAnswer, StepInput } from "./contract.ts";
@@ -48,9 +49,13 @@ async function attempt(environment: Environment, input: StepInput, cancelled: Ab
     if (cancelled.aborted) throw new CancelledFailure("The step was cancelled");
     const meaning = meaningOf(error);
     // Whoever sealed it first is asked at once; a run that is not open is asked about again until its
-    // cancel arrives.
+    // cancel arrives, unless it is over.
     if (meaning.kind === "conflict") throw tryAgain("sealed-by-another", 1);
-    if (meaning.kind === "fenced") throw tryAgain("run-not-open", 1_000);
+    if (meaning.kind === "fenced") {
+      const over = await findEnding(environment.pool, input.runId);
+      if (over !== undefined) return { over };
+      throw tryAgain("run-not-open", 1_000);
+    }
     throw error;
   }
 }

@@ -11,9 +11,9 @@ import type {
   Activities,
   BlockResult,
   BlockScope,
+  CloseInput,
   Halt,
   LoopInput,
-  RunEnding,
   VersionKey,
 } from "../activities/contract.ts";
 import type { At, Executor } from "../definition/interpret.ts";
@@ -52,7 +52,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
   const handedBack = new Set<string>();
   const progress = createProgress();
   const { counted, settled, by } = createWaiting({ key, loop, beside: remote(`${queuePrefix}-runs`) });
-  let closed: RunEnding | undefined;
+  let closed: CloseInput["ending"] | undefined;
 
   const executor: Executor = {
     execute: (step, path, at, ended) => counted(() => execute(step, { path, at, ended })),
@@ -103,7 +103,8 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
       const inner = halt?.at === undefined ? undefined : nodes[halt.at.node];
       if (inner !== undefined && halt?.at !== undefined) await ordinary(inner, { path: halt.at.path, at });
       // A run that is not open hears of its cancel there.
-      else if (halt?.why === "fenced") await ordinary(step.open, { path: openingOf(path), at });
+      else if (halt?.why === "fenced" && (await ordinary(step.open, { path: openingOf(path), at })) === "halt")
+        return "halt";
       else await sleep("1 second");
     }
   }
@@ -144,7 +145,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
       verdicts.set(done, verdict);
       progress.note(done, verdict);
     }
-    closed = block.ending;
+    closed = block.ending ?? closed;
     const { halt } = block;
     if (halt?.at !== undefined && halt.why !== "time") handedBack.add(halt.at.path);
     if (halt !== undefined) await pause(halt, step, at);
@@ -172,6 +173,10 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
         progress.note(path, answer.verdict);
         return answer.verdict;
       }
+      if ("over" in answer) {
+        closed = answer.over;
+        return "halt";
+      }
       progress.wait(path);
       await settled(answer.waitId, step, at);
       if (at.stopped()) return "halt";
@@ -187,7 +192,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
   return {
     executor,
     states: () => progress.states(),
-    /** How the run ended, if a block has closed it. */
+    /** How the run ended, if a block has closed it, or it was closed before. */
     closed: () => closed,
   };
 }
