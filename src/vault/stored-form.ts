@@ -75,15 +75,32 @@ function createCutter(values: ReadonlyMap<string, string>): (text: string) => Ar
     const parts: Array<string | SecretPart> = [];
     let end = 0;
     for (const { start, end: next } of find(text)) {
-      // Of values that touch or overlap nothing is known but that they are secret: what sends them is refused.
-      const part = forms.get(text.slice(start, next));
-      if (part === undefined) continue;
       if (start > end) parts.push(text.slice(end, start));
-      parts.push(part);
+      parts.push(...partsOf(text.slice(start, next), forms));
       end = next;
     }
     return end < text.length || end === 0 ? [...parts, text.slice(end)] : parts;
   };
+}
+
+/** The secrets that a stretch of nothing else is made of. Throws StepError where they overlap. */
+function partsOf(stretch: string, forms: ReadonlyMap<string, SecretPart>): SecretPart[] {
+  const parts: SecretPart[] = [];
+  for (let rest = stretch; rest !== "";) {
+    const longest = [...forms.keys()].reduce(
+      (found, form) => (form.length > found.length && rest.startsWith(form) ? form : found),
+      "",
+    );
+    const part = forms.get(longest);
+    if (part === undefined)
+      throw new StepError(
+        "invalid-input",
+        "Values of secrets overlap in what is to be sent, so that it cannot be stored without them. Give one of them another value.",
+      );
+    parts.push(part);
+    rest = rest.slice(longest.length);
+  }
+  return parts;
 }
 
 function referenceOf(parts: ReadonlyArray<string | SecretPart>): JsonObject {

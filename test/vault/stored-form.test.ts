@@ -48,6 +48,20 @@ describe("a request is stored", () => {
     expect(openForm(again, values)).toEqual(given);
   });
 
+  test("without values that touch or lie in one another, and not at all where they overlap", () => {
+    const secrets = new Map([
+      ["A", "sesame01"],
+      ["B", "sesame0123"],
+      ["C", "0123open"],
+    ]);
+    for (const text of ["sesame01sesame01", "x=sesame0123&sesame01", "0123opensesame0123,"]) {
+      const stored = storedForm({ text }, { values: secrets });
+      expect(JSON.stringify(stored)).not.toMatch(/sesame|open/);
+      expect(openForm(stored, secrets)).toEqual({ text });
+    }
+    expect(() => storedForm({ text: "sesame0123open" }, { values: secrets })).toThrow(/overlap/);
+  });
+
   test("and a mark of another evaluation is text like any other", () => {
     const forged = createSecretMarks("f".repeat(32)).mark("TOKEN", "data");
     const marks = createSecretMarks(nonce);
