@@ -3,7 +3,8 @@ import { z } from "zod";
 import { at, StepError, type Issue } from "../errors.ts";
 import { textOf, type JsonObject } from "../json.ts";
 import { parseAddress } from "../mailbox/address.ts";
-import { renderMarkdown, textOfMarkdown } from "../mailbox/markdown.ts";
+import { textOfMarkdown } from "../mailbox/markdown.ts";
+import { renderUntrusted } from "../mailbox/render-untrusted.ts";
 import { mayBeSender, writeMessageId, type MailTransport } from "../mailbox/transport.ts";
 import { deliverMail, type Envelope, type MailContent, type MailRequest } from "../mailbox/deliver.ts";
 import { foldRecipients, mailInput, type Fields, type MailInput } from "./mail-input.ts";
@@ -45,7 +46,7 @@ export function createSendEmail(mail: MailTransport): OutsideKind<MailInput, Mai
         : []),
       ...checkSender(mail, written, place),
     ],
-    async prepare(_context, given, key) {
+    async prepare({ signal }, given, key) {
       const fields = foldRecipients(given);
       const count = fields.to.length + fields.cc.length + fields.bcc.length;
       if (count === 0)
@@ -55,7 +56,7 @@ export function createSendEmail(mail: MailTransport): OutsideKind<MailInput, Mai
       if (given.from !== null && !mayBeSender(mail, given.from))
         throw new StepError("invalid-input", senderRefusal(mail, given.from.address));
       const request: MailRequest = {
-        content: contentOf(given),
+        content: await contentOf(given, signal),
         messages: envelopesOf(given, fields, (suffix) => writeMessageId(mail, `${key}${suffix}`)),
       };
       return { request: request as MailRequest & JsonObject };
@@ -75,8 +76,11 @@ function senderRefusal({ senderDomains }: MailTransport, address: string): strin
   return `mail may be sent from addresses at ${[...senderDomains].join(", ")}, not from ${address}; MAIL_FROM_DOMAINS says so`;
 }
 
-function contentOf({ subject, markdown, attachments, from, replyTo, ...given }: MailInput): MailContent {
-  const html = markdown === undefined ? given.html : renderMarkdown(markdown);
+async function contentOf(
+  { subject, markdown, attachments, from, replyTo, ...given }: MailInput,
+  signal: AbortSignal,
+): Promise<MailContent> {
+  const html = markdown === undefined ? given.html : await renderUntrusted(markdown, signal);
   const text = given.text ?? (markdown === undefined ? undefined : textOfMarkdown(markdown));
   return {
     subject,
