@@ -116,6 +116,8 @@ function listsIn(value: Json | undefined): LongList[] {
 interface Held {
   /** The list with the items that were read in their places. */
   items(list: LongList): Json[] | undefined;
+  /** The list, where all of it was read. */
+  all(list: LongList): Json[] | undefined;
   item(list: LongList, index: number | undefined, at: string): Promise<void>;
   whole(list: LongList, at: string): Promise<void>;
   source(list: LongList, at: string): ListSource;
@@ -156,6 +158,7 @@ function createHeld({ sql, runId, mostPages }: ListReader): Held {
 
   return {
     items: (list) => lists.get(keyOf(list)),
+    all: (list) => (wholes.has(keyOf(list)) ? lists.get(keyOf(list)) : undefined),
     async item(list, index, at) {
       const item = index === undefined ? undefined : await readItem(list, index);
       if (index === undefined || item === undefined) return;
@@ -201,9 +204,9 @@ function lookupIn(lookup: Lookup, held: Held): Lookup {
       const list = longListOf(found);
       if (list === undefined) continue;
       const rest = path.slice(length);
-      const items = held.items(list);
-      if (items === undefined) return rest.length === 0 ? found : undefined;
-      return rest.reduce<Json | undefined>(property, items);
+      // Of what is handed on unread an item may have been read, for another expression.
+      if (rest.length === 0) return held.all(list) ?? found;
+      return rest.reduce<Json | undefined>(property, held.items(list));
     }
     return filled(lookup(path), held);
   };
@@ -213,6 +216,6 @@ function lookupIn(lookup: Lookup, held: Held): Lookup {
 function filled(value: Json | undefined, held: Held): Json | undefined {
   if (value === undefined || !isJsonObject(value) || listsIn(value).length === 0) return value;
   const list = longListOf(value);
-  if (list !== undefined) return held.items(list) ?? value;
+  if (list !== undefined) return held.all(list) ?? value;
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, filled(part, held) ?? null]));
 }

@@ -109,6 +109,14 @@ test("a list that is handed on as it is stays unread", async () => {
   expect(value["others"]).toBe(1_500);
 });
 
+test("a list that is handed on as it is stays whole where an expression beside it reads some of it", async () => {
+  const key = await found(1_500);
+  const source = { items: "{{ found.records }}", third: "{{ found.records[2].name }}" };
+  const value = (await evaluate(key, source, { byReference: ["at.items"] })) as JsonObject;
+  expect(longListOf(value["items"])).toEqual({ path: "found", name: "records", count: 1_500 });
+  expect(value["third"]).toBe("Record 2");
+});
+
 describe("bytes that are read", () => {
   test.each([
     ["{{ found.total }}", 0.01],
