@@ -266,6 +266,20 @@ describe("a value", () => {
     expect(asked("/moved")).toHaveLength(1);
   });
 
+  test("that is forgotten, or went to another step, leaves its key to nothing that is done anew", async () => {
+    const { run, workflowId } = await workflowOf("once-anew", [post("/anew")]);
+    const activate = async (id: string, moves: Record<string, string | null>) => {
+      await saveDraft(pool, catalog, { workflowId, document: definitionOf("once-anew", [{ ...post("/anew"), id }]) });
+      const { active } = await activateWorkflow(pool, catalog, { workflowId, once: moves });
+      return engine.finished(await engine.enqueue({ workflowId, versionId: active!.id }, { id: "1" }));
+    };
+    await run("1");
+    expect((await activate("bill", { charge: "bill" })).steps).toMatchObject([{ status: "already-done" }]);
+    expect((await activate("charge", { bill: null })).steps).toMatchObject([{ status: "done" }]);
+    const keys = asked("/anew").map(({ headers }) => headers["idempotency-key"]);
+    expect([keys.length, new Set(keys).size]).toEqual([2, 2]);
+  });
+
   test("is found where it went by a run of the version before that changes records", async () => {
     const { run, workflowId } = await workflowOf("once-moved-record", [company]);
     await run("1", { name: "Moved" });

@@ -58,8 +58,12 @@ function keyOf({ seed, generation }: Pick<Row, "seed" | "generation">): string {
   return createHash("sha256").update(`${seed}\u0000${generation}`).digest("hex").slice(0, 52);
 }
 
-function seedOf({ workflowId, stepId, value }: OnceKey): string {
-  return createHash("sha256").update(`once\u0000${workflowId}\u0000${stepId}\u0000${value}`).digest("hex");
+/**
+ * Of the row, too: one that is made anew, since the one before was forgotten or went with its step to another
+ * id, is another deed, which a target that knows the key of before would not do.
+ */
+function seedOf(id: string, { workflowId, stepId, value }: OnceKey): string {
+  return createHash("sha256").update(`once\u0000${workflowId}\u0000${stepId}\u0000${value}\u0000${id}`).digest("hex");
 }
 
 /**
@@ -83,11 +87,12 @@ export async function lockOnce(sql: Sql, asked: OnceKey, step: { runId: string; 
     values: [asked.workflowId],
   });
   const once = { ...asked, stepId: await findStepId(sql, asked) };
+  const id = createId();
   await sql.query({
     name: "make_once",
     text: `insert into tandem.once_values (id, workspace_id, workflow_id, step_id, value, seed)
       values ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::text) on conflict (workflow_id, step_id, value) do nothing`,
-    values: [createId(), once.workspaceId, once.workflowId, once.stepId, once.value, seedOf(once)],
+    values: [id, once.workspaceId, once.workflowId, once.stepId, once.value, seedOf(id, once)],
   });
   await sql.query({
     name: "lock_once",
