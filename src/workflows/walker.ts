@@ -32,6 +32,9 @@ import { createWaiting } from "./waiting.ts";
 /** Longer than a step's own time by this: the activity ends itself, Temporal only when it cannot. */
 const graceMs = 30_000;
 
+/** Blocks of a loop that may come to nothing, one after the other. */
+const mostFaults = 3;
+
 /** Whose steps are walked, and where. */
 export interface Walked {
   readonly key: VersionKey;
@@ -92,21 +95,28 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
     return verdicts.get(path) ?? (step.quick ? quickLoop(step, path, at) : loopOfItsOwn(step, path, at));
   }
 
-  /** Blocks do the loop, one after the other; a step of it that they hand back is done in between. */
+  /**
+   * Blocks do the loop, one after the other; a step of it that they hand back is done in between. What they
+   * cannot do is for a workflow of the loop's own: the end of an item that they hand back, since they do not say
+   * how it came about, and what is a fault each time.
+   */
   async function quickLoop(step: IteratorStep, path: string, at: At): Promise<Verdict | "halt"> {
-    for (;;) {
+    for (let faults = 0; faults < mostFaults;) {
       const { halt } = await runBlock(step, path, at);
       if (closed !== undefined || at.stopped()) return "halt";
       const verdict = verdicts.get(path);
       if (verdict !== undefined) return verdict;
-      if (halt?.why === "time" || halt?.why === "slot") continue;
-      const inner = halt?.at === undefined ? undefined : nodes[halt.at.node];
-      if (inner !== undefined && halt?.at !== undefined) await ordinary(inner, { path: halt.at.path, at });
-      // A run that is not open hears of its cancel there.
-      else if (halt?.why === "fenced" && (await ordinary(step.open, { path: openingOf(path), at })) === "halt")
-        return "halt";
-      else await sleep("1 second");
+      const goesOn = halt === undefined || halt.why === "time" || halt.why === "slot";
+      faults = goesOn || halt.at !== undefined ? 0 : faults + 1;
+      if (goesOn) continue;
+      const inner = halt.at && nodes[halt.at.node];
+      if (inner?.control === "item") break;
+      // Where it is not said which, the loop's opening waits for Postgres, or hears that the run is not open.
+      const undone = { path: halt.at?.path ?? openingOf(path), at };
+      if ((await ordinary(inner ?? step.open, undone)) === "halt") return "halt";
+      if (faults > 0) await sleep("1 second");
     }
+    return loopOfItsOwn(step, path, at);
   }
 
   async function loopOfItsOwn(step: IteratorStep, path: string, at: At): Promise<Verdict | "halt"> {
@@ -140,7 +150,7 @@ export function createWalker({ key, queuePrefix, steps, loop, resting }: Walked)
       .runBlock.executeWithOptions({ summary: summaryOf(steps, step) }, [
         { ...key, from: path, ...(scope === undefined ? {} : { scope }) },
       ])
-      .catch(lost<BlockResult>({ steps: {} }));
+      .catch(lost<BlockResult>({ steps: {}, halt: { why: "ordinary" } }));
     for (const [done, verdict] of Object.entries(block.steps)) {
       verdicts.set(done, verdict);
       progress.note(done, verdict);

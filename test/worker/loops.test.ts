@@ -1,3 +1,4 @@
+import { Context } from "@temporalio/activity";
 import { expect, test } from "vitest";
 import { createRecords } from "../../src/crm/batch.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
@@ -11,6 +12,12 @@ const outside = createOutside({
   fine: [says("fine")],
   flaky: [fails("busy", true), says("at last")],
   broken: [fails("refused", false)],
+  heavy: [
+    async () => {
+      if (Context.current().info.isLocal) throw new Error("It is more than a block can do.");
+      return "as an activity";
+    },
+  ],
 });
 const engine = await startTestEngine(pool, {
   kinds: { call: createCallKind(outside), "ask-test": createAskKind(outside) },
@@ -303,4 +310,45 @@ test.each([
   const numbers = new Set(values.map((value) => (typeof value === "string" ? value.split(" ")[1] : value)));
   const wanted: Json[] = batch === undefined ? rows.map((_, number) => String(number)) : [150, 100];
   expect(numbers).toEqual(new Set(wanted));
+});
+
+test("the end of an item that reads more of a list than a block may is done all the same", async () => {
+  const steps: Json[] = [
+    { id: "big", kind: "set", input: { list: "{{ trigger.body.list }}" } },
+    // What a block made itself it knows by heart.
+    { id: "between", kind: "call", input: { name: "fine" } },
+    {
+      id: "each",
+      kind: "iterator",
+      items: [1, 2],
+      steps: [
+        { id: "inner", kind: "iterator", items: [3], steps: [], output: { sum: "{{ big.list | map: 'n' | sum }}" } },
+      ],
+      output: { all: "{{ inner.results }}", sum: "{{ big.list | map: 'n' | sum }}" },
+    },
+  ];
+  const list = Array.from({ length: 5_000 }, (_, n) => ({ n, text: "x".repeat(300) }));
+  const run = await runOf(steps, { body: { list }, output: { results: "{{ each.results }}" } });
+  const sum = (5_000 * 4_999) / 2;
+  expect(run).toMatchObject({
+    status: "completed",
+    output: { results: [1, 2].map(() => ({ all: [{ sum }], sum })) },
+  });
+});
+
+test("what blocks cannot do in a loop, however often they try, is done by activities", async () => {
+  const steps: Json[] = [
+    {
+      id: "each",
+      kind: "iterator",
+      items: [1, 2],
+      steps: [{ id: "asked", kind: "ask-test", input: { name: "heavy" } }],
+      output: { said: "{{ asked.said }}" },
+    },
+  ];
+  const run = await runOf(steps, { output: { results: "{{ each.results }}" } });
+  expect(run).toMatchObject({
+    status: "completed",
+    output: { results: [{ said: "as an activity" }, { said: "as an activity" }] },
+  });
 });
