@@ -2,6 +2,7 @@ import type { Lookup, PathSegment } from "../definition/expressions.ts";
 import type { ParallelStep, PlanStep } from "../definition/plan.ts";
 import { isJsonObject, type Json, type JsonObject } from "../json.ts";
 import { fromParts, readPath, type KnownRow } from "./known-rows.ts";
+import { longListOf } from "./long-lists.ts";
 import type { PlanIndex } from "./plan-index.ts";
 
 /** Values that every expression may read, whatever step it stands in. */
@@ -78,7 +79,14 @@ function stepValue(
   const source = (hasFailed(own) ? row(`${id}.output`) : undefined) ?? own;
   const value = fromParts(source.parts, rest);
   if (rest.length > 0 || step.onError === undefined) return value;
+  // A list, a number or text has no keys beside which these would stand.
+  if (!hasFailed(own) && !isPlainObject(value)) return value;
   return hasFailed(own) ? { ...asObject(value), ok: false, error: own.error } : { ...asObject(value), ok: true };
+}
+
+/** Whether it is an object, and not what stands for a long list. */
+function isPlainObject(value: Json | undefined): boolean {
+  return isJsonObject(value) && longListOf(value) === undefined;
 }
 
 /** A step failed also where it is not known whether its target acted. */

@@ -125,6 +125,14 @@ test("an error of the code names line and column of the source as it was written
   });
 });
 
+test("a list that code gives is read where onError says what follows a failure, too", async () => {
+  const each = { id: "each", kind: "iterator", items: "{{ reckon }}", steps: [{ id: "one", kind: "set", input: {} }] };
+  const listing = codeStep("export default () => [7, 8, 9];", {}, { onError: "continue" });
+  const output = { total: "{{ each.counts.total }}", second: "{{ reckon[1] | default: 0 }}", ok: "{{ reckon.ok }}" };
+  const finished = await run([listing, each], {}, { output });
+  expect(finished).toMatchObject({ status: "completed", output: { total: 3, second: 8, ok: true } });
+});
+
 test("an error of the code goes where onError sends it, after the tries that retry allows", async () => {
   const step = codeStep(
     'export default () => { throw new Error("not today"); };',
