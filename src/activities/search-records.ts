@@ -35,6 +35,7 @@ export const searchRecords: ReadKind<z.output<typeof input>> = {
     records: z.array(z.record(z.string(), z.unknown())),
     first: z.record(z.string(), z.unknown()).nullable(),
     total: z.number(),
+    totalIsEstimate: z.boolean(),
   }),
   fixed: ["object", "all"],
   records: [["first"], ["records", "*"]],

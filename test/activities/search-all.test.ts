@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { countRecords } from "../../src/activities/count-records.ts";
 import { searchRecords } from "../../src/activities/search-records.ts";
 import { createRecords } from "../../src/crm/batch.ts";
@@ -143,6 +144,13 @@ test("looks within a view and for words, and leaves the view's order aside", asy
   expect(found).toEqual(found.toSorted());
   const counted = await runs.read(countRecords, { object: "company", view: "large", search: "viewed" }, { key });
   expect(counted).toEqual({ output: { count: 260 }, outcome: "260" });
+});
+
+test.each([true, false])("all that a search gives is declared, so that steps may read it: all %s", async (all) => {
+  await make(`declared ${all}`, 1);
+  const { output } = await runs.read(searchRecords, { ...named(`declared ${all}`), all }, { key: await runs.start() });
+  const { properties } = z.toJSONSchema(searchRecords.output);
+  expect(Object.keys(properties ?? {}).toSorted()).toEqual(Object.keys(output as JsonObject).toSorted());
 });
 
 test("counting counts all, however many there are", async () => {
