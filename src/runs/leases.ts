@@ -32,9 +32,9 @@ export async function takeOverStarts(sql: Sql, owner: string): Promise<Admitted[
 }
 
 /**
- * Workflows that have not read yet that their waits are settled, rung longer than two seconds ago. For ten
- * minutes: one that waits looks by itself every few, and one that was started anew may have come past the
- * step without reading its wait. It must not be rung for as long as it lives.
+ * Workflows that have not read yet that their waits are settled, rung longer than two seconds ago, and after ten
+ * minutes ever more rarely, up to once an hour: Temporal may be away for long. Not for ever: one that was
+ * started anew may have come past the step without reading its wait.
  */
 export async function unreadWaits(sql: Sql): Promise<string[]> {
   const { rows } = await sql.query<{ waiter: string }>({
@@ -42,7 +42,9 @@ export async function unreadWaits(sql: Sql): Promise<string[]> {
     text: `update tandem.waits w set rung_at = now()
       from tandem.runs r
       where r.id = w.run_id and r.status in ${openStatuses}
-        and w.settled_at > now() - interval '10 minutes' and w.read_at is null and w.rung_at < now() - interval '2 seconds'
+        and w.settled_at > now() - interval '7 days' and w.read_at is null
+        and w.rung_at < now() - case when w.settled_at > now() - interval '10 minutes' then interval '2 seconds'
+          else least((w.rung_at - w.settled_at) / 4, interval '1 hour') end
       returning ${waiterSql}`,
   });
   return rows.map(({ waiter }) => waiter);

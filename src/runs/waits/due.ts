@@ -53,7 +53,8 @@ export async function settleBeside(sql: Sql): Promise<string[]> {
 
 /**
  * Settles what is due of runs that were just given a slot, in the transaction that gives it: gives the
- * workflows that wait. Where a step waits by itself, that is its wait.
+ * workflows that wait. A wait whose moment lies ahead stays, also where a step waits by itself: it was not that
+ * which asked for the slot, but a workflow that was reset, and comes to that step again.
  */
 export async function settleDue(sql: Sql, runIds: readonly string[]): Promise<string[]> {
   if (runIds.length === 0) return [];
@@ -61,7 +62,8 @@ export async function settleDue(sql: Sql, runIds: readonly string[]): Promise<st
     name: "settle_due",
     text: `with settled as (
         update tandem.waits w set settled_at = now(), rung_at = now()
-        where w.run_id = any($1::uuid[]) and w.settled_at is null and (w.due_at <= now() or not w.beside)
+        where w.run_id = any($1::uuid[]) and w.settled_at is null and (w.due_at <= now() or not w.beside and not exists (
+          select 1 from tandem.waits s where s.run_id = w.run_id and s.settled_at is null and s.due_at <= now()))
         returning ${waiterSql}
       ) select distinct waiter from settled`,
     values: [runIds],

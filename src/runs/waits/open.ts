@@ -33,7 +33,17 @@ export function addWait(statement: Statement, wait: NewWait): void {
      from gate g, (select ${wait.until} as until) m on conflict (run_id, id) do nothing returning run_id, due_at`,
   );
   if (wait.kind !== "retry") addNoTry(statement, wait.path);
-  if (wait.beside) return;
+  if (wait.beside) {
+    // The run may have been parked since the step began, when the others had nothing but waits. Not where a value
+    // of `once` is asked for, whose transactions hold the run's row together: they are told of it otherwise.
+    if (wait.kind !== "once")
+      statement.with(
+        "sooner",
+        `update tandem.runs r set due_at = case when r.status = 'waiting' then least(r.due_at, w.due_at) else r.due_at end
+         from waiting w where r.id = w.run_id`,
+      );
+    return;
+  }
   // Asked of the row itself, since the gate may have been shut while this waited for it.
   statement.with(
     "paused",

@@ -14,7 +14,17 @@ const soonReadSeconds = 10;
 export async function parkRun(pool: SqlPool, key: RunKey): Promise<boolean> {
   return inTransaction(pool, async (sql) => {
     const { status } = await lockOpen(sql, key);
-    if (status === "waiting") return true;
+    if (status === "waiting") {
+      // Parked by another of its workflows, which did not know of the waits that came since.
+      await sql.query({
+        name: "park_with_others",
+        text: `update tandem.runs r set due_at = least(r.due_at, w.due_at)
+          from (select min(due_at) as due_at from tandem.waits where run_id = $1::uuid and settled_at is null) w
+          where r.id = $1::uuid and w.due_at < coalesce(r.due_at, 'infinity')`,
+        values: [key.runId],
+      });
+      return true;
+    }
     const { rowCount } = await sql.query({
       name: "park_run",
       text: `update tandem.runs r set status = 'waiting', due_at = w.due_at

@@ -103,6 +103,54 @@ test("who has not read that its wait is over is rung, for as long as it may be w
   expect([await ring("3 seconds"), await ring("9 minutes"), await ring("11 minutes")]).toEqual([true, true, false]);
 });
 
+test("who has not read so for long is rung ever more rarely, and not for ever", async () => {
+  const runId = await runningRun();
+  await open(runId, "one", new Date(Date.now() - 1_000));
+  await settleBeside(pool);
+  const ring = async (settled: string, rung: string): Promise<boolean> => {
+    await pool.query(
+      `update tandem.waits set settled_at = now() - $2::interval, rung_at = now() - $3::interval where run_id = $1`,
+      [runId, settled, rung],
+    );
+    return (await unreadWaits(pool)).includes(runId);
+  };
+  expect(await ring("20 minutes", "1 minute")).toBe(false);
+  expect(await ring("20 minutes", "5 minutes")).toBe(true);
+  expect(await ring("6 days", "50 minutes")).toBe(false);
+  expect(await ring("6 days", "61 minutes")).toBe(true);
+  expect(await ring("8 days", "2 hours")).toBe(false);
+});
+
+test("a wait whose moment lies ahead is not over since its run was given a slot for something else", async () => {
+  const runId = await runningRun();
+  const key = { runId, fence: 1 };
+  const waitId = await waitUntil(pool, key, { path: "one", until: later(), beside: false });
+  // A workflow that was reset begins with another step.
+  const slot = await waitForSlot(pool, key, "zero");
+  expect(await admitAll()).toContain(runId);
+  expect(await readWait(pool, { runId, waitId: slot })).toBe(true);
+  expect(await readWait(pool, { runId, waitId })).toBe(false);
+});
+
+test("a wait that is opened after its run was parked is in time, too", async () => {
+  const runId = await runningRun();
+  await open(runId, "one");
+  expect(await parkRun(pool, { runId, fence: 1 })).toBe(true);
+  await open(runId, "two", new Date(Date.now() - 1_000));
+  expect(await admitAll()).toContain(runId);
+  expect(await readWait(pool, { runId, waitId: "two#timer" })).toBe(true);
+});
+
+test("whatever comes first, the parking or a wait: no run sleeps longer than the wait", async () => {
+  for (let round = 0; round < 50; round++) {
+    const runId = await runningRun();
+    await open(runId, "one");
+    await Promise.all([parkRun(pool, { runId, fence: 1 }), open(runId, "two", new Date(Date.now() - 1_000))]);
+    const goesOn = (await stateOf(runId)).status === "waiting" ? await admitAll() : await settleBeside(pool);
+    expect(goesOn).toContain(runId);
+  }
+});
+
 test("a run under another fence neither waits nor is parked", async () => {
   const runId = await runningRun();
   await open(runId, "one");
