@@ -65,7 +65,7 @@ interface Trying {
 export function createOnceStep(pool: SqlPool, { run, key, path, step }: Trying): OnceStep {
   let asked: OnceKey | undefined;
   let held: { id: string; key: string } | undefined;
-  let earlier: OnceDone | undefined;
+  let earlier: (OnceDone & { readonly id: string }) | undefined;
 
   async function take(value: string, kind: StepKind): Promise<Performed | Waiting | undefined> {
     asked = { workspaceId: run.workspace.id, workflowId: run.workflowId, stepId: step.id, value };
@@ -83,7 +83,7 @@ export function createOnceStep(pool: SqlPool, { run, key, path, step }: Trying):
       case "unsure":
         throw onceInDoubt(value, taken);
       case "done":
-        earlier = taken.done;
+        earlier = { ...taken.done, id: taken.id };
         return alreadyDone(taken.done);
     }
   }

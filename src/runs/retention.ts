@@ -9,7 +9,7 @@ import { forgetAudit } from "../vault/audit.ts";
 import { forgetOldValues } from "../vault/secret-values.ts";
 import { forgetAlertMails } from "./alerts/store.ts";
 import { forgetLaunches } from "./launches/forget.ts";
-import { takeFromClosed } from "./once/settle.ts";
+import { keepOnceListsSql, takeFromClosed } from "./once/settle.ts";
 import { forgetEvents } from "./record-events.ts";
 import { forgetReplays } from "./replays.ts";
 
@@ -110,6 +110,7 @@ async function dropDay(pool: SqlPool, day: Date, limit: Date): Promise<boolean> 
       [...range, limit],
     );
     if (rows[0]?.kept !== false) return false;
+    await sql.query(keepOnceListsSql("(select id from tandem.runs where id >= $1::uuid and id < $2::uuid)"), range);
     for (const table of ["waits", "questions", "run_answers", "run_lists"])
       await sql.query(`delete from tandem.${table} where run_id >= $1::uuid and run_id < $2::uuid`, range);
     await sql.query("delete from tandem.runs where id >= $1::uuid and id < $2::uuid", range);
@@ -122,6 +123,7 @@ async function deleteRuns(sql: Sql, limit: Date): Promise<number> {
   const { rows } = await sql.query<{ deleted: number }>(
     `with old as (
         delete from tandem.runs where id in (select id from tandem.runs where ended_at < $1 order by ended_at limit ${batch} for update skip locked) returning id
+      ), once as (${keepOnceListsSql("old")}
       ), results as (delete from tandem.step_results s using old where s.run_id = old.id
       ), attempts as (delete from tandem.step_attempts a using old where a.run_id = old.id
       ), pages as (delete from tandem.step_lists l using old where l.run_id = old.id

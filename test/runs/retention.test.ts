@@ -76,6 +76,23 @@ test("runs are forgotten by when they closed, whole days at once, and what is op
   expect(await forgetOldRuns(pool, { days: 30, now })).toEqual({ days: 0, runs: 0 });
 });
 
+test("long lists of what was done once stay when the run is forgotten that gave them, with its day or by itself", async () => {
+  const [withDay, byItself] = [await run({ enqueued: 80, ended: 79 }), await run({ enqueued: 70, ended: 69 })];
+  const open = await run({ enqueued: 70 });
+  for (const runId of [withDay, byItself])
+    await pool.query(
+      `insert into tandem.once_values (id, workspace_id, workflow_id, step_id, value, seed, state, run_id, path, output, lists)
+       values ($1::uuid, $2, $3, 'x', $1::uuid::text, 'seed', 'done', $1::uuid, 'x', '{"count":1}', '{"":1}')`,
+      [runId, workspaceId, workflow.workflowId],
+    );
+  expect(await forgetOldRuns(pool, { days: 30, now })).toMatchObject({ runs: 1 });
+  expect(await known()).toContain(open);
+  const { rows } = await pool.query(
+    "select once_id as id, first, length(items ->> 0) as long from tandem.once_lists order by once_id",
+  );
+  expect(rows).toEqual([withDay, byItself].toSorted().map((id) => ({ id, first: 0, long: 1_048_577 })));
+});
+
 test("record events are forgotten by when they were relayed, and what is younger stays", async () => {
   await pool.query(
     `insert into tandem.record_events (id, workspace_id, object, record_id, kind, changed_fields, actor, created_at, relayed_at)

@@ -4,6 +4,7 @@ import { saveDraft, type Catalog } from "../../src/catalog/drafts.ts";
 import type { Json, JsonObject } from "../../src/json.ts";
 import { cancelRun } from "../../src/runs/cancel.ts";
 import { changeOnce, listOnce, type OnceChange } from "../../src/runs/once/list.ts";
+import { forgetOldRuns } from "../../src/runs/retention.ts";
 import { listUnknownOutcomes, settleUnknown } from "../../src/runs/unknown-outcomes.ts";
 import { triggerKinds } from "../../src/triggers/registry.ts";
 import { createTestDatabase } from "../support/database.ts";
@@ -185,6 +186,34 @@ describe("a change of records that is done once under a value", () => {
     expect(runs.filter(({ steps }) => steps[0]?.status === "done")).toHaveLength(1);
     expect(await count("Once")).toBe(1);
     expect(await values()).toMatchObject([{ value: "invoice:1", state: "done" }]);
+  });
+
+  test("gives its long lists again, also when the run that wrote them is forgotten", async () => {
+    const many: JsonObject = {
+      id: "many",
+      kind: "batch-upsert-records",
+      input: { object: "company", match: ["name"], records: "{{ trigger.body.rows }}" },
+      once,
+    };
+    const read: JsonObject = {
+      id: "read",
+      kind: "set",
+      input: { count: "{{ many.ids | size }}", last: "{{ many.ids | last }}" },
+    };
+    const { run, values } = await workflowOf("once-lists", [many, read]);
+    const rows = Array.from({ length: 250 }, (_, n) => ({ name: `Listed ${n}` }));
+    const readBy = async (): Promise<Json | undefined> =>
+      (await run("1", { rows })).steps.find(({ path }) => path === "read")?.output;
+    const first = await readBy();
+    expect(first).toMatchObject({ count: 250 });
+    expect(await readBy()).toEqual(first);
+    await pool.query("update tandem.runs set ended_at = now() - interval '40 days' where ended_at is not null");
+    expect((await forgetOldRuns(pool, { days: 30 })).runs).toBeGreaterThan(1);
+    expect(await readBy()).toEqual(first);
+    const [value] = await values();
+    await changeOnce(pool, { workspaceId, id: value!.id }, word("free"));
+    const { rows: kept } = await pool.query("select 1 from tandem.once_lists");
+    expect(kept).toEqual([]);
   });
 
   test("leaves the value to the next where it failed", async () => {

@@ -38,16 +38,31 @@ function listsOf(written: ListCounts | undefined, kept: ListCounts | null): List
   return written === undefined && kept === null ? null : { ...written, ...kept };
 }
 
-/** Adds to the statement that seals a step as done already the long lists that the earlier one gave. */
-export function addListsOf(statement: Statement, { runId, path, lists }: OnceDone, to: string): void {
-  if (lists === null || runId === null || path === null) return;
+/**
+ * Adds to the statement that seals a step as done already the long lists that the earlier one gave: its
+ * run's, or what was kept of them when that was forgotten.
+ */
+export function addListsOf(statement: Statement, done: OnceDone & { readonly id: string }, to: string): void {
+  const { id, runId, path, lists } = done;
+  if (lists === null) return;
   const p = statement.param;
   statement.with(
     "lists_again",
     `insert into tandem.step_lists (run_id, path, name, page, first, items)
-     select g.run_id, ${p(to, "text")}, l.name, l.page, l.first, l.items from gate g, tandem.step_lists l
-     where l.run_id = ${p(runId, "uuid")} and l.path = ${p(path, "text")}`,
+     select g.run_id, ${p(to, "text")}, l.name, l.page, l.first, l.items from gate g, (
+       select name, page, first, items from tandem.step_lists where run_id = ${p(runId, "uuid")} and path = ${p(path, "text")}
+       union all
+       select name, page, first, items from tandem.once_lists where once_id = ${p(id, "uuid")}) l`,
   );
+}
+
+/** SQL that keeps the long lists of what was done once, before the runs are forgotten whose ids `runs` has. */
+export function keepOnceListsSql(runs: string): string {
+  return `insert into tandem.once_lists (once_id, workflow_id, name, page, first, items)
+    select o.id, o.workflow_id, l.name, l.page, l.first, l.items from ${runs} f
+      join tandem.once_values o on o.run_id = f.id and o.lists is not null and o.state = 'done'
+      join tandem.step_lists l on l.run_id = o.run_id and l.path = o.path
+    for share of o`;
 }
 
 /** Keeps what a step that changed records gave, in the transaction that changed them and locked the value. */
@@ -73,7 +88,8 @@ export async function settleOnce(
 ): Promise<void> {
   await sql.query({
     name: "settle_once",
-    text: `update tandem.once_values set changed_at = now(), lists = null,
+    text: `with forgotten as (delete from tandem.once_lists where once_id = $1::uuid)
+      update tandem.once_values set changed_at = now(), lists = null,
         state = case when $2::boolean then 'done' else 'free' end, outcome = case when $2 then 'settled by hand' end,
         output = case when $2 then $3::jsonb end, generation = case when $2 then generation else generation + 1 end
       where id = $1::uuid`,

@@ -17,7 +17,7 @@ export interface Taker {
 export type Taken =
   /** The step may act, under this Idempotency-Key. */
   | { readonly kind: "held"; readonly id: string; readonly key: string }
-  | { readonly kind: "done"; readonly done: OnceDone }
+  | { readonly kind: "done"; readonly id: string; readonly done: OnceDone }
   /** Another step is at it: the run waits. */
   | { readonly kind: "waiting"; readonly waitId: string }
   | { readonly kind: "unsure"; readonly id: string; readonly runId: string };
