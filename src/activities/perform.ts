@@ -5,7 +5,7 @@ import type { EffectStep, OpenStep, PlanStep, Verdict } from "../definition/plan
 import { StepError } from "../errors.ts";
 import { isJsonObject, type Json } from "../json.ts";
 import type { OwnRow, StepFailure, StepRow } from "../runs/ledger.ts";
-import { itemAt, itemStatuses, mostItems, referTo } from "../runs/loops.ts";
+import { itemAt, itemStatuses, mostItemBytes, mostItems, referTo } from "../runs/loops.ts";
 import { longListOf } from "../runs/long-lists.ts";
 import type { Seal } from "../runs/seal.ts";
 import type { Closing } from "./loops.ts";
@@ -120,12 +120,22 @@ function inBatches(items: Json[], size: number | undefined): Json[] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
-function closeItem({ input }: CompiledNode, { evaluation, closing }: Performance): Performed {
+function closeItem({ input, at }: CompiledNode, { evaluation, closing }: Performance): Performed {
   if (closing === undefined) throw new Error("An item is closed by how it ended.");
   const { ended, failure: error, item } = closing;
-  const output = ended.kind === "succeeded" ? (input?.evaluate(evaluation) ?? null) : null;
+  const output = ended.kind === "succeeded" ? handedOut(input?.evaluate(evaluation) ?? null, at) : null;
   const verdict: Verdict = { kind: "item", ended: ended.kind };
   return { sealed: false, status: itemStatuses[ended.kind], outcome: ended.kind, verdict, input: item, output, error };
+}
+
+/** What an item hands out is one of many that lie together: it has no pages of its own. */
+function handedOut(output: Json, at: string): Json {
+  const bytes = Buffer.byteLength(JSON.stringify(output));
+  if (bytes <= mostItemBytes) return output;
+  throw new StepError(
+    "invalid-input",
+    `${at}: an item hands out ${bytes} bytes of JSON; ${mostItemBytes} are allowed. Hand out what is read after the loop only.`,
+  );
 }
 
 async function performEffect(

@@ -6,13 +6,16 @@ import type { Json, JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
 import { beginGated, endAttempt, type RunKey, type StepFailure, type StepRow } from "./ledger.ts";
 import type { LongList } from "./long-lists.ts";
-import { pageItems, readListPage, type ReadPage } from "./step-lists.ts";
+import { pageBytes, pageItems, readListPage, type ReadPage } from "./step-lists.ts";
 
 /** Items of a loop at most (DESIGN.md §7). */
 export const mostItems = 100_000;
 
 /** How items come out, and how the ledger writes it. */
 export const itemStatuses = { succeeded: "done", failed: "failed", filtered: "skipped" } as const;
+
+/** JSON of what an item hands out at most, in bytes. */
+export const mostItemBytes = 1_048_576;
 
 /** Results beyond this many bytes are kept as pages. */
 const mostBytes = 262_144;
@@ -98,8 +101,10 @@ export async function sealLoop(sql: Sql, key: RunKey, row: Omit<StepRow, "output
   statement.with(
     "paged",
     `insert into tandem.step_lists (run_id, path, name, page, first, items)
-     select g.run_id, ${path}, v.name, v.position / ${pageItems}, min(v.position), jsonb_agg(v.value order by v.position)
-     from gate g, given v join sizes z on z.name = v.name and z.paged group by 1, 2, 3, 4`,
+     select g.run_id, ${path}, v.name, v.position / ${pageItems} + v.upto / ${pageBytes}, min(v.position), jsonb_agg(v.value order by v.position)
+     from gate g, (
+       select name, position, value, sum(octet_length(value::text)) over (partition by name order by position) as upto from given
+     ) v join sizes z on z.name = v.name and z.paged group by 1, 2, 3, 4`,
   );
   const list = (name: string): string => `coalesce((
       select case when z.paged then jsonb_build_object('count', z.count)

@@ -251,6 +251,44 @@ test.each([
   });
 });
 
+test.each([
+  ["quick", true],
+  ["ordinary", false],
+])(
+  "what items hand out lies in pages of a size, and an item that hands out too much fails: %s",
+  async (_, quickLane) => {
+    const each: JsonObject = {
+      id: "each",
+      kind: "iterator",
+      items: "{{ trigger.body.items }}",
+      onItemError: "continue",
+      steps: [{ id: "one", kind: "set", input: {} }],
+      output: { given: "{{ each.item }}" },
+    };
+    const items: Json[] = Array.from({ length: 10 }, (_item, i) => `${i} ${"x".repeat(250_000)}`);
+    items[7] = Array.from({ length: 1_100 }, () => "y".repeat(1_000));
+    const read = {
+      last: "{{ each.results[9].given | slice: 0, 2 }}",
+      counts: "{{ each.counts }}",
+      why: "{{ each.failures[0].error.message }}",
+    };
+    const run = await runOf([each, { id: "read", kind: "set", input: read }], { body: { items }, quickLane });
+    expect(run.steps.find(({ path }) => path === "read")?.output).toEqual({
+      last: "9 ",
+      counts: { total: 10, succeeded: 9, failed: 1, filtered: 0 },
+      why: expect.stringMatching(
+        /^steps\[0\]\.output: an item hands out \d+ bytes of JSON; 1048576 are allowed\./,
+      ) as string,
+    });
+    const { rows } = await pool.query<{ first: number; bytes: number }>(
+      "select first, octet_length(items::text) as bytes from tandem.step_lists where run_id = $1 and path = 'each' and name = 'results' order by page",
+      [run.id],
+    );
+    expect(rows.map(({ first }) => first)).toEqual([0, 4, 9]);
+    expect(Math.max(...rows.map(({ bytes }) => bytes))).toBeLessThan(1_300_000);
+  },
+);
+
 test("a branch of a parallel that fails ends the others before their next step", async () => {
   const run = await runOf([
     {
