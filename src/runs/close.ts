@@ -1,5 +1,6 @@
 import type { JsonObject } from "../json.ts";
 import type { Sql } from "../sql.ts";
+import { leftoversSql } from "./leftovers.ts";
 import { openStatuses } from "./ledger.ts";
 
 /**
@@ -16,20 +17,15 @@ export async function closeCancelled(sql: Sql, { runId, fence }: { runId: string
           lease_owner = null, lease_until = null, stuck = false
         where id = $1::uuid and status in ('queued', 'starting', 'running', 'waiting') and (fence = $2::integer or cancel_requested_at is not null)
         returning id
-      ), broken_off as (
-        update tandem.step_attempts a set ended_at = statement_timestamp() from closed c
-        where a.run_id = c.id and a.run_id = $1::uuid and a.ended_at is null
-      ), forgotten as (
-        update tandem.waits w set settled_at = statement_timestamp(), read_at = statement_timestamp() from closed c
-        where w.run_id = c.id and w.run_id = $1::uuid and w.settled_at is null
-      ) select not exists (select 1 from closed) and exists (
+      ), ${leftoversSql("$1::uuid")}
+      select not exists (select 1 from closed) and exists (
           select 1 from tandem.runs where id = $1::uuid and status in ${openStatuses} and fence = $2::integer) as open`,
     values: [runId, fence],
   });
   return rows[0]?.open !== true;
 }
 
-/** Closes an open run with what Temporal says became of it; without an error, with what was said of its cancel. */
+/** Closes an open run as Temporal says that its workflow ended; without an error, with what was said of its cancel. */
 export async function closeAs(
   sql: Sql,
   {
@@ -41,9 +37,13 @@ export async function closeAs(
 ): Promise<void> {
   await sql.query({
     name: "close_as",
-    text: `update tandem.runs set status = $3::text, error = coalesce($4::jsonb, error), ended_at = clock_timestamp(), fence = fence + 1,
-        due_at = null, lease_owner = null, lease_until = null, stuck = false
-      where id = $1::uuid and fence = $2::integer and status in ${openStatuses}`,
+    text: `with closed as (
+        update tandem.runs set status = $3::text, error = coalesce($4::jsonb, error), ended_at = clock_timestamp(), fence = fence + 1,
+          due_at = null, lease_owner = null, lease_until = null, stuck = false
+        where id = $1::uuid and fence = $2::integer and status in ${openStatuses}
+        returning id
+      ), ${leftoversSql("$1::uuid")}
+      select id from closed`,
     values: [runId, fence, status, error === null ? null : JSON.stringify(error)],
   });
 }

@@ -2,6 +2,7 @@ import { FencedError } from "../errors.ts";
 import type { Verdict } from "../definition/plan.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { createStatement, sqlState, type Sql, type Statement } from "../sql.ts";
+import { leftovers } from "./leftovers.ts";
 import { addCompleted, closedColumns } from "./schedules/last-success.ts";
 import type { Seal } from "./seal.ts";
 import { addStepLists, splitRow, withoutLongLists } from "./step-lists.ts";
@@ -167,7 +168,8 @@ export async function sealRows(sql: Sql, key: RunKey, rows: readonly StepRow[], 
       row.also?.(statement);
     }
   }
-  if (end !== undefined) addClose(statement, end);
+  // Rows that come with an end are of a block, which keeps no rows of tries: `leftovers` ends no try that these end.
+  if (end !== undefined) addClose(statement, key, end);
   await commitGated(sql, statement);
 }
 
@@ -177,14 +179,15 @@ export async function commitGated(sql: Sql, statement: Statement): Promise<void>
   if (rows[0]?.open !== true) throw new FencedError(fencedSentence);
 }
 
-function addClose(statement: Statement, end: RunEnd): void {
+function addClose(statement: Statement, key: RunKey, end: RunEnd): void {
   const p = statement.param;
   statement.with(
     "closed",
     `update tandem.runs r set status = ${p(end.status, "text")}, output = ${p(end.output, "jsonb")}, error = ${p(end.error, "jsonb")},
        ended_at = statement_timestamp(), checked_at = statement_timestamp(), fence = r.fence + 1, due_at = null, lease_owner = null, lease_until = null, stuck = false
-     from gate g where r.id = g.run_id returning ${closedColumns}`,
+     from gate g where r.id = g.run_id returning r.id, ${closedColumns}`,
   );
+  for (const { name, body } of leftovers(p(key.runId, "uuid"))) statement.with(name, body);
   if (end.status === "completed") addCompleted(statement);
 }
 
