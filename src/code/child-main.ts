@@ -3,7 +3,6 @@ import { checkSource } from "./sandbox/check-source.ts";
 import { createEngine } from "./sandbox/engine.ts";
 import { readOwnModules } from "./sandbox/modules.ts";
 import { prepare, runCode, type Prepared, type Tools } from "./sandbox/run-code.ts";
-import { checkTimeMs } from "./limits.ts";
 
 /**
  * The process in which code runs: its parent writes jobs to its standard input, one after the other, and
@@ -29,8 +28,8 @@ function say(answer: Answer, text = ""): void {
   process.stdout.write(writeFrame(answer, text));
 }
 
-async function check(source: string): Promise<void> {
-  const end = performance.now() + checkTimeMs;
+async function check(source: string, timeMs: number): Promise<void> {
+  const end = performance.now() + timeMs;
   const isOver = (): boolean => performance.now() > end;
   try {
     const checked = await checkSource(engine, source, { stackKiB, isOver });
@@ -56,7 +55,7 @@ async function run(job: Extract<Request, { kind: "run" }>, input: string): Promi
 const read = createFrameReader(({ header, text }) => {
   // Written by the parent, in this very version.
   const request = header as Request;
-  void (request.kind === "check" ? check(text) : run(request, text));
+  void (request.kind === "check" ? check(text, request.timeMs) : run(request, text));
 });
 process.stdin.on("data", read);
 process.stdin.on("end", () => process.exit(0));

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Log } from "../log.ts";
 import { createRecent } from "../recent.ts";
-import { checkTimeMs, type CodeLimits } from "./limits.ts";
+import { checkAgainTimeMs, checkTimeMs, type CodeLimits } from "./limits.ts";
 import { createPool } from "./pool.ts";
 import type { CodeFailure, SourceFault } from "./protocol.ts";
 
@@ -47,14 +47,15 @@ export function createCode(config: Config, log?: Log): Code {
 
   async function look(
     source: string,
+    timeMs: number,
     signal: AbortSignal,
   ): Promise<{ faults: readonly SourceFault[]; source: string }> {
     const known = sources.get(source);
     if (known !== undefined) return { faults: [], source: known };
     const task = {
-      request: { kind: "check" },
+      request: { kind: "check", timeMs },
       text: source,
-      wallMs: checkTimeMs + graceMs,
+      wallMs: timeMs + graceMs,
       rssBytes: ownRssBytes,
       signal,
     } as const;
@@ -72,10 +73,10 @@ export function createCode(config: Config, log?: Log): Code {
   return {
     most,
     async check(source) {
-      return (await look(source, new AbortController().signal)).faults;
+      return (await look(source, checkTimeMs, new AbortController().signal)).faults;
     },
     async run({ source, input, timeZone, limits }, signal) {
-      const checked = await look(source, signal);
+      const checked = await look(source, checkAgainTimeMs, signal);
       const [fault] = checked.faults;
       if (fault !== undefined) return { kind: "failed", why: "source", ...fault, stack: [], log: "" };
       const { timeMs, memoryMiB } = limits;

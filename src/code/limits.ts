@@ -25,3 +25,5 @@ export const mostSourceBytes = 262_144;
 export const mostLogBytes = 65_536;
 /** How long it may take to take the types out of a source and to look at its syntax. */
 export const checkTimeMs = 3_000;
+/** The same where it was done in time before: a busy machine is no fault of the source. */
+export const checkAgainTimeMs = 20_000;

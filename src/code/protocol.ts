@@ -4,7 +4,7 @@ import { mostDataBytes, mostLogBytes, mostSourceBytes } from "./limits.ts";
 /** What a child is asked; `text` goes beside it, since JSON in JSON would be escaped twice. */
 export type Request =
   /** Take the types out of the source, which is the text, and say what is wrong with it. */
-  | { readonly kind: "check" }
+  | { readonly kind: "check"; readonly timeMs: number }
   /** Call the source's function; the text is its argument as JSON. */
   | {
       readonly kind: "run";

@@ -3,6 +3,7 @@ import { readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { createPool, type Pool, type Task } from "../../src/code/pool.ts";
+import { checkTimeMs } from "../../src/code/limits.ts";
 import { createFrameReader, writeFrame } from "../../src/code/protocol.ts";
 import { projectRoot } from "../../src/config.ts";
 import { until } from "../support/until.ts";
@@ -171,7 +172,28 @@ test("frames come whole however they are cut, and what is too long to be one is 
 test("a source is looked at once, however often it runs", async () => {
   const code = createTestCode({ WORKER_CODE_CONCURRENCY: "1" });
   expect(await code.value("export default (n: number): number => n + 1;", 1)).toBe(2);
-  const before = livingChildren();
+  // Who looks at sources is gone as well: it would have to be started again.
+  for (const pid of livingChildren()) process.kill(pid, "SIGKILL");
+  await until("all of them are gone", () => livingChildren().length === 0);
   expect(await code.value("export default (n: number): number => n + 1;", 2)).toBe(3);
-  expect(livingChildren()).toEqual(before);
+  expect(livingChildren()).toHaveLength(1);
+});
+
+test("a source that could be read before is no fault of its own where the machine is busy", async () => {
+  const code = createTestCode();
+  const others = livingChildren();
+  expect(await code.check(giving("1"))).toEqual([]);
+  const [looking] = livingChildren().filter((pid) => !others.includes(pid));
+  const standStill = async <T>(work: () => Promise<T>): Promise<T> => {
+    process.kill(looking!, "SIGSTOP");
+    const begun = performance.now();
+    const working = work();
+    await until("longer than looking may take", () => performance.now() - begun > checkTimeMs + 1_000);
+    if (lives(looking!)) process.kill(looking!, "SIGCONT");
+    return working;
+  };
+  expect(await standStill(() => code.value(giving("2")))).toBe(2);
+  expect(await standStill(() => code.check(giving("3")))).toMatchObject([
+    { message: expect.stringContaining("long") as string },
+  ]);
 });
