@@ -13,11 +13,11 @@ export interface TestDatabase {
 }
 
 /** Makes a database from the migrated template. Call it at the top of a test file: it goes with the file. */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export async function createTestDatabase({ connections = 20 } = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString("hex")}`;
   await onServer(`create database ${name} template ${templateDatabase} strategy file_copy`);
   const url = `${inject("postgresUrl")}/${name}`;
-  const pool = createPool({ url, max: 20, name: "test" });
+  const pool = createPool({ url, max: connections, name: "test" });
   let dropped: Promise<void> | undefined;
   const drop = () => {
     dropped ??= pool.end().then(() => onServer(`drop database ${name} with (force)`));
